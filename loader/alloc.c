@@ -1,0 +1,195 @@
+/* malloc and its family, bound inside the library.  While init runs under a capture host they serve
+ * from the in-image heap; at any other time from the process's allocator, but for blocks that lie
+ * in the frozen heap: those are never reused, so freeing one is a no-op and growing one a move.
+ *
+ * Compiled with -fno-builtin: a compiler that knows malloc would turn calloc into a call of calloc. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader.h"
+
+#define S (&__urf_state)
+#define CALLER __builtin_return_address(0)
+#define PAGE 4096u
+
+BOUND void *reallocarray(void *p, size_t n, size_t size);
+BOUND void *memalign(size_t align, size_t size);
+BOUND void *valloc(size_t size);
+BOUND void *pvalloc(size_t size);
+BOUND size_t malloc_usable_size(void *p);
+
+/* Ends a call of the heap: reports what it gave, or counts what it could not give. */
+static void *taken(void *p, size_t size, void *caller)
+{
+  if (p)
+    S->capture->allocated(p, size, caller);
+  else
+    S->heap.missing += size;
+  heap_unlock();
+  return p;
+}
+
+static int in_capture(void)
+{
+  return __builtin_expect(S->capture != 0, 0);
+}
+
+/* Beyond the reserve the host serves on, so that the error can name the size that is enough. */
+void *urf_malloc(size_t size, void *caller)
+{
+  if (in_capture()) {
+    heap_lock();
+    void *p = taken(heap_alloc(&S->heap, size), size, caller);
+    if (p)
+      return p;
+  }
+  return HOST(malloc)(size);
+}
+
+BOUND void *malloc(size_t size)
+{
+  return urf_malloc(size, CALLER);
+}
+
+BOUND void *calloc(size_t n, size_t size)
+{
+  if (in_capture()) {
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes)) {
+      errno = ENOMEM;
+      return 0;
+    }
+    heap_lock();
+    void *p = taken(heap_alloc(&S->heap, bytes), bytes, CALLER);
+    if (p)
+      return p;
+  }
+  return HOST(calloc)(n, size);
+}
+
+BOUND void free(void *p)
+{
+  if (!urf_owns(p)) {
+    HOST(free)(p);
+  } else if (in_capture()) {
+    int saved = errno;
+    heap_lock();
+    heap_free(&S->heap, p);
+      heap_unlock();
+    errno = saved;
+  }
+}
+
+/* A block of ours that has to move: to the in-image heap or, after the load, to the host's. */
+static void *move(void *p, size_t size, void *caller)
+{
+  size_t old = heap_usable(p);
+  void *q = urf_malloc(size, caller);
+  if (q) {
+    memcpy(q, p, old < size ? old : size);
+    free(p);
+  }
+  return q;
+}
+
+static void *resize(void *p, size_t size, void *caller)
+{
+  if (!p)
+    return urf_malloc(size, caller);
+  if (!urf_owns(p))
+    return HOST(realloc)(p, size);
+  if (!size) { /* as glibc and musl before 1.2.2 do, and C17 allows */
+    free(p);
+    return 0;
+  }
+  if (!in_capture())
+    return size <= heap_usable(p) ? p : move(p, size, caller);
+  heap_lock();
+  if (heap_resize(&S->heap, p, size))
+    return taken(p, size, caller);
+  heap_unlock();
+  return move(p, size, caller);
+}
+
+BOUND void *realloc(void *p, size_t size)
+{
+  return resize(p, size, CALLER);
+}
+
+BOUND void *reallocarray(void *p, size_t n, size_t size)
+{
+  size_t bytes;
+  if (__builtin_mul_overflow(n, size, &bytes)) {
+    errno = ENOMEM;
+    return 0;
+  }
+  return resize(p, bytes, CALLER);
+}
+
+int urf_memalign(void **out, size_t align, size_t size, void *caller)
+{
+  if (in_capture()) {
+    heap_lock();
+    void *p = taken(heap_align(&S->heap, align, size), size, caller);
+    if (p) {
+      *out = p;
+      return 0;
+    }
+  }
+  return HOST(posix_memalign)(out, align, size);
+}
+
+static int is_power(size_t n)
+{
+  return n && !(n & (n - 1));
+}
+
+BOUND int posix_memalign(void **out, size_t align, size_t size)
+{
+  if (!is_power(align) || align % sizeof(void *))
+    return EINVAL;
+  return urf_memalign(out, align, size, CALLER);
+}
+
+/* The forms that take any power of two, or none, and set errno. */
+static void *align_any(size_t align, size_t size, void *caller)
+{
+  void *p = 0;
+  int error = EINVAL;
+  if (is_power(align))
+    error = urf_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size, caller);
+  if (error)
+    errno = error;
+  return p;
+}
+
+BOUND void *aligned_alloc(size_t align, size_t size)
+{
+  return align_any(align, size, CALLER);
+}
+
+BOUND void *memalign(size_t align, size_t size)
+{
+  return align_any(align, size, CALLER);
+}
+
+BOUND void *valloc(size_t size)
+{
+  return align_any(PAGE, size, CALLER);
+}
+
+BOUND void *pvalloc(size_t size)
+{
+  if (size > SIZE_MAX - PAGE) {
+    errno = ENOMEM;
+    return 0;
+  }
+  return align_any(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1), CALLER);
+}
+
+BOUND size_t malloc_usable_size(void *p)
+{
+  return urf_owns(p) ? heap_usable(p) : HOST(malloc_usable_size)(p);
+}

@@ -1,0 +1,110 @@
+/* Table of contents of the loader, the half of turf that is linked into users' libraries. */
+#ifndef URF_LOADER_H
+#define URF_LOADER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+/* For what takes the place of a libc function: a library that brings its own keeps it. */
+#define BOUND __attribute__((visibility("hidden"), weak))
+
+/* heap.c: the in-image heap, used while init runs.  Memory it hands out is zero. */
+
+#define HEAP_SMALL 32             /* bins of one size each */
+#define HEAP_BINS (HEAP_SMALL + 16 * 40)
+
+struct heap_block;
+struct heap_span;
+
+struct heap {
+  uintptr_t start, top, end;      /* blocks stand in [start, top), the reserve ends at end */
+  uintptr_t missing, align;       /* see struct urf_host */
+  uintptr_t brk_start, brk;       /* area handed out by sbrk, empty at first */
+  struct heap_span *spans;        /* page ranges handed out by mmap, by address */
+  uint64_t used_bins[(HEAP_BINS + 63) / 64];
+  struct heap_block *bins[HEAP_BINS];
+};
+
+HIDDEN void heap_init(struct heap *h, uintptr_t start, uintptr_t size);
+/* All return NULL when the reserve is used up; sizes in bytes, align a power of two. */
+HIDDEN void *heap_alloc(struct heap *h, size_t size);
+HIDDEN void *heap_align(struct heap *h, size_t align, size_t size);
+/* In place or not at all. */
+HIDDEN int heap_resize(struct heap *h, void *p, size_t size);
+HIDDEN void heap_free(struct heap *h, void *p);
+/* Bytes behind p that belong to its block; reads nothing but the block's header. */
+HIDDEN size_t heap_usable(const void *p);
+HIDDEN void *heap_map(struct heap *h, size_t len);
+HIDDEN void heap_unmap(struct heap *h, uintptr_t start, size_t len);
+HIDDEN void *heap_sbrk(struct heap *h, intptr_t increment);
+/* Calls block for each block by address, then clears all that is free. */
+HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
+
+/* state.c: every variable of the loader.  All zero in the frozen file. */
+
+enum { CXX_OPERATORS = 12 };
+
+struct host_calls {               /* the process's own functions, looked up when first needed */
+  void *malloc, *calloc, *realloc, *free, *posix_memalign, *malloc_usable_size;
+  void *mmap, *mremap, *munmap, *madvise, *sbrk;
+  void *realpath, *getcwd, *__cxa_atexit;
+  void *operators[CXX_OPERATORS]; /* cxx.c */
+};
+
+struct state {
+  uintptr_t owned, owned_size;    /* blocks that are ours: [owned, owned + owned_size) */
+  struct host_calls host;
+  intptr_t host_brk;              /* bytes that sbrk took from the host */
+  struct urf_host *capture;       /* while init runs under a capture host */
+  int lock;
+  struct heap heap;
+};
+
+extern HIDDEN struct state __urf_state;
+extern HIDDEN const volatile struct urf_note __urf_note;
+
+/* host.c: the way to the process's own functions.
+ * HOST(malloc)(n) calls what `malloc` means to the process. */
+#define HOST(fn) ((__typeof__(&fn))host_call(&__urf_state.host.fn, #fn))
+HIDDEN void *host_lookup(void **slot, const char *name);
+/* The same, but NULL when the process has no such function. */
+HIDDEN void *host_find(void **slot, const char *name);
+static inline void *host_call(void **slot, const char *name)
+{
+  return __builtin_expect(*slot != 0, 1) ? *slot : host_lookup(slot, name);
+}
+
+/* The heap's lock; what is ours grows and shrinks with the heap while it is captured. */
+static inline void heap_lock(void)
+{
+  while (__atomic_exchange_n(&__urf_state.lock, 1, __ATOMIC_ACQUIRE))
+    ;
+}
+
+static inline void heap_unlock(void)
+{
+  __urf_state.owned_size = __urf_state.heap.top - __urf_state.owned;
+  __atomic_store_n(&__urf_state.lock, 0, __ATOMIC_RELEASE);
+}
+
+/* alloc.c: allocation with the caller named, for the functions that allocate on behalf of others */
+HIDDEN void *urf_malloc(size_t size, void *caller);
+HIDDEN int urf_memalign(void **out, size_t align, size_t size, void *caller);
+
+/* exit.c: registrations with atexit made by init: put into order before the capture, made at load */
+HIDDEN void exit_seal(void);
+HIDDEN void exit_replay(void);
+
+/* thaw.c: ends the process with one line that says why the library cannot be used */
+HIDDEN _Noreturn void thaw_fail(const char *what, const char *which);
+
+/* 1 for an address inside the image's heap, as far as the image really maps one. */
+static inline int urf_owns(const void *p)
+{
+  return (uintptr_t)p - __urf_state.owned < __urf_state.owned_size;
+}
+
+#endif
