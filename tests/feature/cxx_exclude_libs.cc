@@ -1,0 +1,5 @@
+// Every form of operator new and delete, in a library that hides the C++ library it contains.
+// only: glibc there is no C++ compiler for musl in Debian
+// cflags: -std=c++17 -fno-builtin -fsized-deallocation
+// ldflags: -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL
+#include "cxx_new.cc"

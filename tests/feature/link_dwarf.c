@@ -1,0 +1,3 @@
+// Debug information.
+// cflags: -g3
+#include "mix.h"

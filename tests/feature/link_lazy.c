@@ -1,0 +1,3 @@
+// Functions bound when first called.
+// ldflags: -Wl,-z,lazy
+#include "mix.h"

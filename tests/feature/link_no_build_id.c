@@ -1,0 +1,3 @@
+// No build id.
+// ldflags: -Wl,--build-id=none
+#include "mix.h"

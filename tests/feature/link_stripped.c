@@ -1,0 +1,3 @@
+// No symbol table, no debug information.
+// ldflags: -s
+#include "mix.h"

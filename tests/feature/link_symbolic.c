@@ -1,0 +1,3 @@
+// References to own exported symbols bound at link time.
+// ldflags: -Wl,-Bsymbolic
+#include "mix.h"

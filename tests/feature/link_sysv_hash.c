@@ -1,0 +1,3 @@
+// The old hash table.
+// ldflags: -Wl,--hash-style=sysv
+#include "mix.h"

@@ -1,0 +1,3 @@
+// Not optimised.
+// cflags: -O0
+#include "mix.h"

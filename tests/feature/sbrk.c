@@ -1,0 +1,54 @@
+// The program break, moved up and down by init.
+// only: glibc musl's sbrk moves nothing: it fails for every increment but 0
+// cflags: -Wno-deprecated-declarations
+#include <unistd.h>
+
+#include "feature.h"
+
+static struct cell { struct cell *next; int value; } *cells;
+static char *start;
+
+static void *more(size_t n)
+{
+  char *p = sbrk((intptr_t)n);
+  CHECK(p != (char *)-1);
+  return p;
+}
+
+int urf_init(void)
+{
+  start = more(0);
+  char *text = more(4096);
+  CHECK(is_zero(text, 4096));
+  strcpy(text, "at the old break");
+  start = text;
+  for (int i = 0; i < 100; i++) {
+    struct cell *cell = more(sizeof *cell);
+    *cell = (struct cell){cells, i};
+    cells = cell;
+  }
+  char *end = more(100000);
+  memset(end, 1, 100000);
+  CHECK(sbrk(-100000) != (void *)-1);
+  CHECK(sbrk(0) == end);
+  return 0;
+}
+
+void answer(FILE *out)
+{
+  int n = 0, sum = 0;
+  for (struct cell *c = cells; c; c = c->next)
+    n++, sum += c->value;
+  fprintf(out, "%s %d %d\n", start, n, sum);
+  tell_wrong(out);
+}
+
+void mutate(FILE *out)
+{
+  struct cell *cell = more(sizeof *cell);
+  *cell = (struct cell){cells, 1000};
+  cells = cell;
+  char *p = more(50000);
+  memset(p, 2, 50000);
+  fprintf(out, "%d\n", cell->value);
+}

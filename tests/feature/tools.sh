@@ -1,0 +1,73 @@
+#!/bin/sh
+# The output is an ordinary ELF file: tools may change it and have nothing to say that they do not
+# say of the input.
+# shellcheck disable=SC1091,SC2086
+. "$(dirname "$0")/../lib.sh"
+need readelf=binutils nm=binutils strip=binutils objcopy=binutils eu-elflint=elfutils patchelf
+
+build_driver
+source=$TESTS/feature/link_now.c
+build_plain a.so "$source" -- -g -O1
+build_lib b.so "$source" -- -g -O1
+run "$DRIVER" ./a.so >a.txt
+
+# nothing of turf to be seen by a program that links with it
+nm -D --defined-only a.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >a.nm
+nm -D --defined-only b.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >b.nm
+same a.nm b.nm "linked with turf it exports other symbols"
+! nm -D b.so | grep -v ' urf_init$' | grep -i urf || fail "the input shows a symbol of turf"
+
+freeze b.so c.so
+nm -D b.so | sed 's/^[0-9a-f]*//' | sort >b.nm
+nm -D c.so | sed 's/^[0-9a-f]*//' | sort >c.nm
+same b.nm c.nm "frozen it has other dynamic symbols"
+
+# addresses, indices and the file's name are allowed to differ
+complaints() {
+  readelf -aW "$1" 2>&1 >readelf.out | sed 's/0x[0-9a-f]*/N/g; s/[0-9][0-9]*/N/g' | sort -u
+  grep -E '<(corrupt|unknown)|Warning|Error' readelf.out | sed 's/[0-9a-f]\{4,\}/N/g' | sort -u
+  eu-elflint --gnu-ld "$1" 2>&1 | sed 's/0x[0-9a-f]*/N/g; s/[0-9][0-9]*/N/g' | sort -u
+}
+complaints b.so | sort -u >b.said
+complaints c.so | sort -u >c.said
+comm -13 b.said c.said >new
+[ ! -s new ] || { cat new && fail "complaints that the input does not have"; }
+
+# the same answers after what packagers do
+works() {
+  run "$DRIVER" -f "./$1" >out.txt 2>/dev/null
+  same a.txt out.txt "after $2 it answers otherwise"
+}
+change() { # COMMAND... FILE-IN-PLACE
+  cp c.so changed.so
+  run "$@" changed.so
+  works changed.so "$*"
+}
+works c.so nothing
+change strip
+change strip --strip-unneeded
+change strip --strip-debug
+change objcopy --strip-debug
+change objcopy
+change objcopy --compress-debug-sections
+change patchelf --set-rpath /x
+change patchelf --set-rpath /a/rather/long/path/so/that/there/is/not/enough/room/for/it/where/the/old/one/was
+change patchelf --set-soname libother.so
+! command -v eu-strip >/dev/null || change eu-strip
+! command -v llvm-strip >/dev/null || change llvm-strip
+! command -v llvm-objcopy >/dev/null || change llvm-objcopy --strip-debug
+objcopy --only-keep-debug c.so c.debug
+cp c.so linked.so
+strip linked.so
+objcopy --add-gnu-debuglink=c.debug linked.so
+works linked.so "objcopy --add-gnu-debuglink"
+
+# the same bytes again, from another place to another name
+mkdir elsewhere
+cp b.so elsewhere/input.so
+freeze elsewhere/input.so elsewhere/output.so
+cmp c.so elsewhere/output.so || fail "two freezes of one library differ"
+cp b.so stripped.so
+strip stripped.so
+freeze stripped.so c-stripped.so
+works c-stripped.so "strip before the freeze"

@@ -1,0 +1,119 @@
+# What every shell test has at hand; sourced, after tests/run has set
+#   TURF LIBDIR         the command and the directory of liburf.a and urf.ld
+#   CONFIG CC LD LIBC   gcc-bfd-glibc and its three parts
+#   CC_CMD CXX_CMD LD_FLAG
+#   WORK                an empty directory, which is the current one
+# shellcheck shell=sh disable=SC2034,SC2086,SC2154
+set -eu
+TESTS=$(cd "$(dirname "$0")" && pwd)
+while [ ! -f "$TESTS/lib.sh" ]; do TESTS=${TESTS%/*}; done
+cd "$WORK" || exit
+OUT=$WORK/out.so
+WARN='-Wall -Wextra'
+
+skip() {
+  echo "$*"
+  exit 77
+}
+
+fail() {
+  echo "failed: $*"
+  exit 1
+}
+
+# need COMMAND[=PACKAGE]...: skip when one is missing; the package has the command's name by default
+need() {
+  for it; do
+    command -v "${it%%=*}" >/dev/null || skip "${it%%=*} is missing (Debian package ${it#*=})"
+  done
+}
+
+case $LD in lld) need ld.lld=lld ;; esac
+case $LIBC in musl) need musl-gcc=musl-tools ;; *) need "$CC_CMD" ;; esac
+
+# compiler FILE: the command that compiles or links it
+compiler() {
+  case $1 in
+  *.cc) need $CXX_CMD && echo "$CXX_CMD" ;;
+  *) echo "$CC_CMD" ;;
+  esac
+}
+
+# link_lib TURF-FLAGS OUT SOURCE-OR-OBJECT... [-- FLAG...]
+link_lib() {
+  turf_flags=$1 out=$2 command=$CC_CMD
+  shift 2
+  for arg; do
+    case $arg in
+    --) break ;;
+    *.cc | *.cc.o) command=$(compiler x.cc) ;;
+    esac
+  done
+  sources=''
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do sources="$sources $1" && shift; done
+  [ $# -eq 0 ] || shift
+  set -f
+  $command $LD_FLAG -fPIC -shared $WARN -D_GNU_SOURCE -I"$TESTS/feature" -o "$out" $sources "$@" $turf_flags
+  set +f
+}
+
+# build_lib OUT SOURCE... [-- FLAG...]: a turf library; build_plain: the same without turf
+build_lib() { link_lib "-L$LIBDIR -T urf.ld" "$@"; }
+build_plain() { link_lib '' "$@"; }
+
+# build_driver [OUT]: $DRIVER is the program of driver.c, $HOST a library to preload, see host.c; one
+# per configuration and run
+build_driver() {
+  DRIVER=$RUN/driver-$CONFIG HOST=$RUN/host-$CONFIG.so
+  if [ ! -x "$DRIVER" ]; then
+    $CC_CMD $LD_FLAG -O1 $WARN "$TESTS/driver.c" -o "$WORK/driver" -pthread -ldl
+    $CC_CMD $LD_FLAG -shared -fPIC $WARN -I"$TESTS/../loader" "$TESTS/host.c" -o "$WORK/host.so"
+    mv "$WORK/host.so" "$RUN/host-$CONFIG.so"
+    mv "$WORK/driver" "$DRIVER"
+  fi
+  [ $# -eq 0 ] || cp "$DRIVER" "$1"
+}
+
+# freeze IN OUT [ARGUMENT...]; ends the test when there is no command to do it with
+freeze() {
+  if [ "$TURF" = none ]; then
+    echo "unfrozen only, TURF=none"
+    exit 0
+  fi
+  in=$1 out=$2
+  shift 2
+  "$TURF" freeze "$in" -o "$out" "$@" || fail "turf freeze ended with status $?"
+}
+
+# run COMMAND...: fails the test when it does not end with status 0
+run() {
+  status=0
+  "$@" || status=$?
+  [ $status -eq 0 ] || fail "status $status: $*"
+}
+
+# same A B WHAT
+same() {
+  cmp -s "$1" "$2" && return
+  diff "$1" "$2" | head -n 40 || :
+  fail "$3"
+}
+
+# expect_refusal STATUS TEXT COMMAND...: it ends with STATUS, says TEXT on stderr, leaves the file
+# $OUT (which it was told to write) as it was, and nothing else in $WORK
+expect_refusal() {
+  want=$1 text=$2
+  shift 2
+  echo "old contents" >"$OUT"
+  : >"$WORK/stderr"
+  find "$WORK" | sort >"$RUN/before-${WORK##*/}"
+  status=0
+  "$@" 2>"$WORK/stderr" || status=$?
+  find "$WORK" | sort >"$RUN/after-${WORK##*/}"
+  cat "$WORK/stderr"
+  [ $status -eq $want ] || fail "status $status instead of $want: $*"
+  grep -qF -e "$text" "$WORK/stderr" || fail "the message does not say \"$text\": $*"
+  [ "$(cat "$OUT")" = "old contents" ] || fail "the output was touched: $*"
+  same "$RUN/before-${WORK##*/}" "$RUN/after-${WORK##*/}" "files left behind: $*"
+  rm -f "$OUT" "$RUN/before-${WORK##*/}" "$RUN/after-${WORK##*/}"
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# What cannot be the same in every process is found, named and refused; a policy accepts it.
+# configs: gcc-bfd-glibc gcc-lld-musl
+# shellcheck disable=SC1091,SC2086
+. "$(dirname "$0")/../lib.sh"
+[ "$TURF" != none ] || exit 0
+
+build_driver
+# finding NAME: a library whose init does something that is refused; the rest comes from stdin
+finding() {
+  { printf '#include "feature.h"\n#include <time.h>\n#include <sys/mman.h>\n#include <unistd.h>\n'
+    cat
+  } >"$1.c"
+  build_lib "$1.so" "$1.c" -- -g
+}
+
+finding clock <<'END'
+static struct { int kind; long when[2]; } started_at;
+int urf_init(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  started_at.when[1] = t.tv_nsec + t.tv_sec * 1000000000L;
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", started_at.when[1] != 0); }
+END
+expect_refusal 1 started_at+16 "$TURF" freeze clock.so -o "$OUT"
+
+finding pid <<'END'
+static int *process;
+int urf_init(void) { process = malloc(40), process[3] = getpid(); return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", process[3] != 0); }
+END
+expect_refusal 1 urf_init "$TURF" freeze pid.so -o "$OUT"
+
+finding stream <<'END'
+static FILE *opened;
+int urf_init(void) { opened = fopen("/dev/null", "w"); return !opened; }
+void answer(FILE *out) { fprintf(out, "%d\n", fputs("x", opened)); }
+END
+expect_refusal 1 opened "$TURF" freeze stream.so -o "$OUT"
+
+finding shared <<'END'
+static char *shared;
+int urf_init(void)
+{
+  shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return shared == MAP_FAILED;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *shared); }
+END
+expect_refusal 1 shared "$TURF" freeze shared.so -o "$OUT"
+
+finding hash <<'END'
+static struct cell { unsigned long key; struct cell *value; } table[64];
+static struct cell keys[20];
+int urf_init(void)
+{
+  for (int i = 0; i < 20; i++)
+    table[((uintptr_t)&keys[i] >> 12) * 2654435761u % 64].key += 1;
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%lu\n", table[((uintptr_t)keys >> 12) * 2654435761u % 64].key); }
+END
+expect_refusal 1 table "$TURF" freeze hash.so -o "$OUT"
+
+# what --suggest prints is accepted when somebody has given the reasons, and not before
+expect_refusal 1 started_at "$TURF" check clock.so
+"$TURF" check --suggest clock.so >policy || :
+cat policy
+grep -q 'REASON$' policy || fail "no line of the suggested policy ends in REASON"
+expect_refusal 1 REASON "$TURF" freeze clock.so -o "$OUT" --policy policy
+sed 's/REASON$/any time will do/' policy >reasoned
+freeze clock.so c.so --policy reasoned
+run "$DRIVER" -f ./c.so >c.txt
+[ "$(sort -u c.txt | grep -c 1)" -gt 0 ] || [ "$(sort -u c.txt | grep -c 0)" -gt 0 ] || fail "$(cat c.txt)"
+
+sed 's/ any time will do$//' reasoned >without
+expect_refusal 1 without "$TURF" freeze clock.so -o "$OUT" --policy without
+echo "no_such_symbol keep there is none" >unused
+cat reasoned unused >both
+expect_refusal 1 no_such_symbol "$TURF" freeze clock.so -o "$OUT" --policy both
+expect_refusal 3 no_such_file "$TURF" freeze clock.so -o "$OUT" --policy no_such_file

@@ -1,0 +1,114 @@
+#!/bin/sh
+# Input that cannot be frozen: one clear line that names the file, the right status, nothing written.
+# configs: gcc-bfd-glibc gcc-lld-musl
+# timeout: 300
+# shellcheck disable=SC1091,SC2059,SC2086
+. "$(dirname "$0")/../lib.sh"
+[ "$TURF" != none ] || exit 0
+
+cat >library.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+static int *block;
+int urf_init(void)
+{
+  block = malloc(sizeof *block);
+  *block = 1;
+  return 0;
+}
+int minus_one(void) { return -1; }
+int two(void) { return 2; }
+int crash(void) { *(volatile int *)0 = 1; return 0; }
+int give_up(void) { abort(); }
+int leave(void) { exit(0); }
+int hang(void) { for (;;) __asm__ volatile(""); }
+int much(void) { for (int i = 0; i < 100; i++) if (!malloc(1 << 20)) return 1; return 0; }
+void no_result(void) { block = malloc(sizeof *block), *block = 5; }
+int answer(void) { return *block; }
+END
+build_plain plain.so library.c
+build_lib b.so library.c
+
+refused() { # TEXT FILE ARGUMENT...
+  text=$1 file=$2
+  shift 2
+  expect_refusal 1 "$text" "$TURF" freeze "$file" -o "$OUT" "$@"
+  grep -qF -e "${file##*/}" stderr || fail "the message does not name $file"
+  [ ! -e "$OUT" ] || fail "output left behind"
+}
+
+# no ELF file, or not all of one
+echo "no ELF file" >text.so
+refused text.so text.so
+: >empty.so
+refused empty.so empty.so
+size=$(stat -c %s b.so)
+for part in 10 63 100 4096 $((size / 2)) $((size - 1)); do
+  head -c $part b.so >short.so
+  refused short.so short.so
+done
+patch_byte() { # OFFSET OCTAL
+  cp b.so patched.so
+  printf "\\$2" | dd of=patched.so bs=1 seek=$1 conv=notrunc 2>/dev/null
+}
+patch_byte 4 001            # a file of 32-bit class
+refused patched.so patched.so
+patch_byte 5 002            # of the other byte order
+refused patched.so patched.so
+patch_byte 18 363           # for another machine
+refused patched.so patched.so
+patch_byte 16 001           # an object file
+refused patched.so patched.so
+
+refused urf.ld plain.so
+refused no_such_init b.so --init no_such_init
+refused minus_one b.so --init minus_one
+refused two b.so --init urf_init --init two
+refused crash b.so --init crash
+refused give_up b.so --init give_up
+refused leave b.so --init leave
+refused much b.so --init much        # the message names a size that is enough
+bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
+  fail "the message does not say how large a heap would be enough"
+build_lib large.so library.c -- "-Wl,--defsym=$bytes"
+freeze large.so "$OUT" --init much
+
+freeze b.so c.so
+refused frozen c.so
+
+# files and directories
+expect_refusal 3 missing.so "$TURF" freeze missing.so -o "$OUT"
+expect_refusal 3 "$WORK" "$TURF" freeze "$WORK" -o "$OUT"
+expect_refusal 3 /nowhere "$TURF" freeze b.so -o /nowhere/c.so
+if [ "$(id -u)" != 0 ]; then
+  cp b.so secret.so
+  chmod 0 secret.so
+  expect_refusal 3 secret.so "$TURF" freeze secret.so -o "$OUT"
+  mkdir closed
+  chmod 500 closed
+  expect_refusal 3 closed "$TURF" freeze b.so -o closed/c.so
+fi
+cp b.so same.so
+status=0
+"$TURF" freeze same.so -o same.so 2>stderr || status=$?
+cat stderr
+[ $status -eq 1 ] || [ $status -eq 2 ] || fail "status $status when output and input are the same"
+cmp b.so same.so || fail "the input was overwritten"
+ln -s same.so link.so
+"$TURF" freeze same.so -o link.so 2>stderr && fail "output through a link onto the input"
+cmp b.so same.so || fail "the input was overwritten through a link"
+
+# usage
+expect_refusal 2 -o "$TURF" freeze b.so
+expect_refusal 2 INPUT "$TURF" freeze -o "$OUT"
+expect_refusal 2 no-such-option "$TURF" freeze b.so -o "$OUT" --no-such-option
+expect_refusal 2 runs "$TURF" freeze b.so -o "$OUT" --runs 1
+expect_refusal 2 runs "$TURF" freeze b.so -o "$OUT" --runs many
+expect_refusal 2 no-such-command "$TURF" no-such-command
+expect_refusal 2 usage "$TURF"
+
+# a replaced output keeps nothing of the old one
+echo "old contents" >"$OUT"
+freeze b.so "$OUT" --init no_result:void
+cmp -s "$OUT" c.so && fail "--init SYMBOL:void was not run"
+[ "$(stat -c %a "$OUT")" = "$(stat -c %a b.so)" ] || fail "the mode of the file was not kept"
