@@ -1,0 +1,209 @@
+/* The process that loads a library for turf: one program, built once per libc.
+ *
+ *   host FD LIBRARY
+ *
+ * It talks over the socket FD, one line per request and answer; see run.c and capture.c for the
+ * other end.  It does nothing on its own account between loading the library and the last init, so
+ * that what the library sees is an idle process. */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "format.h"
+
+/* Room for one record per event, taken from the kernel page by page as it fills. */
+#define RECORDS ((size_t)1 << 30)
+
+struct record {
+  uint64_t address, size, extra;
+};
+
+static struct record *allocations, *blocks;
+static size_t n_allocations, n_blocks;
+static int line_fd;
+
+static void allocated(void *p, uintptr_t size, void *caller)
+{
+  size_t i = __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
+  if (i < RECORDS)
+    allocations[i] = (struct record){(uintptr_t)p, size, (uintptr_t)caller};
+}
+
+static void block(void *p, uintptr_t size, int used)
+{
+  blocks[n_blocks++] = (struct record){(uintptr_t)p, size, (uint64_t)used};
+}
+
+__attribute__((visibility("default"))) struct urf_host handshake __asm__(URF_HOST_SYMBOL) = {
+    .version = URF_HOST_VERSION, .allocated = allocated, .block = block};
+
+static void put(const void *data, size_t n)
+{
+  const char *p = data;
+  while (n) {
+    ssize_t done = write(line_fd, p, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      _exit(1);
+    p += done;
+    n -= (size_t)done;
+  }
+}
+
+#define SAY(...)                                                                                   \
+  do {                                                                                             \
+    char line_[4608];                                                                              \
+    int n_ = snprintf(line_, sizeof line_, __VA_ARGS__);                                           \
+    put(line_, n_ < (int)sizeof line_ ? (size_t)n_ : sizeof line_ - 1);                            \
+  } while (0)
+
+static struct record *room(void)
+{
+  void *p = mmap(NULL, RECORDS * sizeof(struct record), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+static int say_module(struct dl_phdr_info *info, size_t size, void *unused)
+{
+  (void)size, (void)unused;
+  uintptr_t lo = UINTPTR_MAX, hi = 0;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+    if (ph->p_type != PT_LOAD)
+      continue;
+    if (ph->p_vaddr < lo)
+      lo = ph->p_vaddr;
+    if (ph->p_vaddr + ph->p_memsz > hi)
+      hi = ph->p_vaddr + ph->p_memsz;
+  }
+  if (lo < hi)
+    SAY("module %lx %lx %lx %s\n", (unsigned long)info->dlpi_addr,
+        (unsigned long)(info->dlpi_addr + (lo & ~(uintptr_t)4095)),
+        (unsigned long)(info->dlpi_addr + hi), info->dlpi_name);
+  return 0;
+}
+
+static void say_maps(void)
+{
+  int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  char buf[4096];
+  ssize_t n;
+  while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0)
+    put(buf, (size_t)n);
+  if (fd >= 0)
+    close(fd);
+  SAY("end\n");
+}
+
+static void run_init(void *library, const char *name, int has_result)
+{
+  void *init = dlsym(library, name);
+  if (!init) {
+    SAY("missing\n");
+    return;
+  }
+  int result = 0;
+  if (has_result)
+    result = ((int (*)(void))init)();
+  else
+    ((void (*)(void))init)();
+  SAY("result %d\n", result);
+}
+
+static void seal(void)
+{
+  if (!handshake.seal) {
+    SAY("frozen\n");
+    return;
+  }
+  handshake.seal();
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx\n", (unsigned long)handshake.top,
+      (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
+      (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations);
+}
+
+static void resolve(void *library, const char *name, const char *version)
+{
+  void *p = NULL;
+#ifdef __GLIBC__
+  if (strcmp(version, "-") != 0) {
+    p = dlvsym(RTLD_DEFAULT, name, version);
+    if (!p)
+      p = dlvsym(library, name, version);
+  }
+#else
+  (void)version;
+#endif
+  if (!p)
+    p = dlsym(RTLD_DEFAULT, name);
+  if (!p)
+    p = dlsym(library, name);
+  SAY("at %lx\n", (unsigned long)p);
+}
+
+static void obey(void *library, const char *line)
+{
+  unsigned long address, size;
+  char name[2048], version[256];
+  if (sscanf(line, "init %2047s", name) == 1)
+    run_init(library, name, 1);
+  else if (sscanf(line, "void %2047s", name) == 1)
+    run_init(library, name, 0);
+  else if (strcmp(line, "seal") == 0)
+    seal();
+  else if (strcmp(line, "modules") == 0) {
+    dl_iterate_phdr(say_module, NULL);
+    SAY("end\n");
+  } else if (strcmp(line, "maps") == 0)
+    say_maps();
+  else if (sscanf(line, "read %lx %lx", &address, &size) == 2)
+    put((const void *)address, size);
+  else if (sscanf(line, "resolve %2047s %255s", name, version) == 2)
+    resolve(library, name, version);
+  else
+    _exit(1);
+}
+
+int main(int argc, char **argv)
+{
+  static char line[4096];
+  size_t n = 0;
+  struct link_map *map;
+  if (argc != 3)
+    return 1;
+  line_fd = atoi(argv[1]);
+  allocations = room();
+  blocks = room();
+  if (!allocations || !blocks) {
+    SAY("error cannot reserve address space: %s\n", strerror(errno));
+    return 1;
+  }
+  void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+  if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {
+    SAY("error %s\n", dlerror());
+    return 1;
+  }
+  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr,
+      (unsigned long)__builtin_frame_address(0), (unsigned long)allocations);
+  for (;;) {
+    ssize_t got = read(line_fd, line + n, 1);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0 || n == sizeof line - 1)
+      _exit(0);
+    if (line[n++] != '\n')
+      continue;
+    line[n - 1] = 0;
+    n = 0;
+    obey(library, line);
+  }
+}

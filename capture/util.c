@@ -1,0 +1,113 @@
+/* Errors, memory and growing arrays. */
+
+#include <errno.h>
+#include <libelf.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "turf.h"
+
+static int set(struct error *e, enum status status, char *text)
+{
+  if (e->text) { /* the first one is the cause, the rest are its consequences */
+    free(text);
+    return -1;
+  }
+  e->status = status;
+  e->text = text;
+  return -1;
+}
+
+int fail(struct error *e, enum status status, const char *format, ...)
+{
+  char *text;
+  va_list ap;
+  va_start(ap, format);
+  if (vasprintf(&text, format, ap) < 0)
+    abort();
+  va_end(ap);
+  return set(e, status, text);
+}
+
+int fail_errno(struct error *e, const char *file, const char *what)
+{
+  return set(e, SYSTEM, xprintf("%s: %s: %s", file, what, strerror(errno)));
+}
+
+/* elf_errno clears what it returns, elf_errmsg(-1) does not: ask once. */
+int fail_elf(struct error *e, enum status status, const char *file, const char *what)
+{
+  return set(e, status, xprintf("%s: %s: %s", file, what, elf_errmsg(-1)));
+}
+
+void error_free(struct error *e)
+{
+  free(e->text);
+  e->text = NULL;
+}
+
+static void *check(void *p)
+{
+  if (p)
+    return p;
+  fputs("turf: out of memory\n", stderr);
+  freeze_cleanup();
+  exit(SYSTEM);
+}
+
+void *xalloc(size_t size)
+{
+  return check(calloc(1, size + !size));
+}
+
+void *xrealloc(void *p, size_t size)
+{
+  return check(realloc(p, size + !size));
+}
+
+char *xstrdup(const char *s)
+{
+  return check(strdup(s));
+}
+
+char *xprintf(const char *format, ...)
+{
+  char *text;
+  va_list ap;
+  va_start(ap, format);
+  if (vasprintf(&text, format, ap) < 0)
+    text = NULL;
+  va_end(ap);
+  return check(text);
+}
+
+void grow(void *array, size_t n, size_t *cap, size_t size)
+{
+  void *p;
+  if (n < *cap)
+    return;
+  *cap = *cap ? *cap * 2 : 16;
+  memcpy(&p, array, sizeof p);
+  p = xrealloc(p, *cap * size);
+  memset((char *)p + n * size, 0, (*cap - n) * size);
+  memcpy(array, &p, sizeof p);
+}
+
+void put_bytes(struct bytes *b, const void *data, size_t n)
+{
+  while (b->cap - b->n < n) {
+    b->cap = b->cap ? b->cap * 2 : 256;
+    b->at = xrealloc(b->at, b->cap);
+  }
+  memcpy(b->at + b->n, data, n);
+  b->n += n;
+}
+
+void put_uleb(struct bytes *b, uint64_t n)
+{
+  do {
+    unsigned char c = (unsigned char)((n & 0x7f) | (n > 0x7f ? 0x80 : 0));
+    put_bytes(b, &c, 1);
+  } while (n >>= 7);
+}

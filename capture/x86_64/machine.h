@@ -1,0 +1,10 @@
+/* x86-64 as the freezer sees it: the relocation types of a shared library (psABI AMD64, table 4.9)
+ * and the registers of a stopped system call (ptrace(2), syscall(2)). */
+#define NATIVE_MACHINE 62         /* EM_X86_64 */
+#define REG_IP rip
+#define REG_SYSCALL orig_rax
+#define REG_ARG1 rdi
+#define REG_ARG2 rsi
+#define REG_ARG4 r10
+#define REG_ARG5 r8
+#define AUDIT_ARCH AUDIT_ARCH_X86_64
