@@ -64,12 +64,16 @@ struct symbol {
   bool function;
 };
 
+/* A name that the library wants from other modules. */
+struct need {
+  char *name, *version;           /* version "" when it names none */
+};
+
 /* A word of the region that the dynamic linker writes before any constructor. */
 struct slot {
   uint64_t address;
   enum { SLOT_RELATIVE, SLOT_SYMBOL, SLOT_OTHER } kind;
-  char *symbol;                   /* SLOT_SYMBOL: its name, */
-  uint64_t value;                 /* its address when the library defines it, else 0, */
+  char *symbol, *version;         /* SLOT_SYMBOL: its name, version (or ""), */
   int64_t addend;                 /* and what is added */
 };
 
@@ -82,21 +86,26 @@ struct library {
   uint64_t preferred;             /* page the image starts at when it is loaded where linked */
   uint64_t file_size;
   struct urf_note note;           /* in the byte order of this machine */
-  uint64_t region_size;           /* .data up to the end of .urf.heap as the file has it */
+  uint64_t region_size;           /* note.data up to the end of the heap, as large as the file maps it:
+                                     the whole reserve, or up to note.heap_end when frozen */
   unsigned char *data;            /* the file's bytes from note.data to data_size */
   size_t data_size;
-  LIST(struct symbol) symbols;    /* defined in the region or code, by address, no duplicates */
-  LIST(char *) undefined;         /* names it imports, in order of strcmp */
+  unsigned char *table;           /* of a frozen file: note.table_size bytes, else NULL */
+  LIST(struct symbol) symbols;    /* defined in the region or code, by address, one per address */
+  LIST(struct need) needs;        /* undefined dynamic symbols (not TLS), in order of strcmp */
   LIST(struct slot) slots;        /* by address */
   char build_id[65];              /* hex, "" when there is none */
-  uint64_t hash[2];               /* XXH3-128 of the file */
+  uint64_t hash[2];               /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
+/* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
+ * what to do; a file that is not as long as its headers say is refused as well. */
 int library_read(struct library *lib, const char *path, struct error *e);
 void library_free(struct library *lib);
-/* The symbol that address lies in (or before, within its size), or NULL. */
+/* The symbol that address lies in (the last at or before it, within its size), or NULL. */
 const struct symbol *library_symbol(const struct library *lib, uint64_t address);
-bool library_imports(const struct library *lib, const char *name);
+/* Whether the library imports the name; in that version, when version is not "". */
+bool library_needs(const struct library *lib, const char *name, const char *version);
 
 /* A symbol that another module offers. */
 struct export {
@@ -107,10 +116,11 @@ struct export {
 };
 
 struct exports {
-  LIST(struct export) list;       /* by value */
-  char soname[256];
+  LIST(struct export) list;       /* by value; no TLS, local or undefined symbols */
+  char soname[256];               /* "" when there is none */
 };
 
+/* Of any shared object or program, section headers or not. */
 int exports_read(struct exports *x, const char *path, struct error *e);
 void exports_free(struct exports *x);
 
@@ -120,7 +130,7 @@ struct options {
   const char *input, *output;
   LIST(const char *) inits;       /* SYMBOL or SYMBOL:void */
   LIST(const char *) env;
-  const char *cwd, *host, *policy, *keep;
+  const char *cwd, *host, *policy, *keep; /* NULL when not given */
   int runs;
   int time_limit;                 /* seconds per process */
   bool json, verbose, quiet, suggest;
@@ -159,7 +169,7 @@ bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *s
 struct mapping {
   uint64_t lo, hi;                /* run-time */
   char what[64];                  /* "[stack]", "[heap]", last part of a file name, or "" */
-  bool writable;
+  unsigned prot;                  /* as in mprotect(2): read 1, write 2, execute 4 */
 };
 
 struct module {
@@ -179,6 +189,7 @@ struct allocation {
 
 struct capture {
   struct process *process;        /* still there, to be asked */
+  const struct library *lib;
   uint64_t bias;
   uint64_t frame;                 /* run-time address of the frame that called init */
   uint64_t host_lo, host_hi;
@@ -188,8 +199,8 @@ struct capture {
   LIST(struct mapping) mappings;
   LIST(struct module) modules;
   LIST(struct block) blocks;      /* of the in-image heap, by address */
-  LIST(struct allocation) allocations; /* all there were, in order */
-  LIST(uint64_t) resolved;        /* run-time addresses of symbols asked for, see classify.c */
+  LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
+  LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
 };
 
 /* Exports of files, read once per path. */
@@ -202,8 +213,11 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
                  const char *path, unsigned seed, uint64_t align, bool init,
                  struct module_cache *cache, struct error *e);
 void capture_free(struct capture *c);
-/* Run-time address the symbol has for the library, 0 when there is none; held: what is stored there. */
+/* Run-time address the symbol has for the library (version may be ""), 0 when there is none; held:
+ * the pointer that is stored there. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
+/* The allocation that offset lies in, as its index, or SIZE_MAX. */
+size_t capture_allocation(const struct capture *c, size_t offset);
 /* 0 when every thing in the two processes was displaced by an amount of its own. */
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
@@ -226,11 +240,12 @@ enum kind { SITE_POINTER, SITE_IMPORT, SITE_DEAD, SITE_ZERO, SITE_KEEP };
 
 struct site {
   size_t offset;                  /* in the region */
-  unsigned size;                  /* the word, or any number of bytes for ZERO and KEEP */
+  size_t size;                    /* the word, or any number of bytes for ZERO and KEEP */
   enum kind kind;
-  bool by_ldso;                   /* the dynamic linker's own relocation stays and does it */
-  size_t import;                  /* index into plan.imports */
-  uint64_t value;                 /* what the file holds there, for POINTER, IMPORT and DEAD */
+  bool by_ldso;                   /* IMPORT or POINTER: the dynamic linker's own relocation stays and
+                                     does it, the table of the loader has nothing about it */
+  size_t import;                  /* IMPORT: index into plan.imports */
+  uint64_t value;                 /* POINTER: the link-time address */
 };
 
 struct import {
@@ -247,7 +262,7 @@ enum cause {
   FIND_HEAP,                      /* another allocator's block */
   FIND_MAPPING,                   /* some other mapping */
   FIND_VARIES,                    /* no pointer at all */
-  FIND_IFUNC,                     /* word the dynamic linker computes */
+  FIND_CAUSES
 };
 
 struct finding {
@@ -257,83 +272,132 @@ struct finding {
   char what[96];                  /* the module or mapping it leads to */
 };
 
+struct range {
+  size_t offset, size;            /* in the region */
+};
+
 struct plan {
-  size_t size;                    /* of the region */
+  size_t size;                    /* of the region, from note.data to the end of the used heap */
+  uint64_t align;                 /* the bias must be a multiple of it */
   LIST(struct site) sites;        /* by offset, none touching another */
   LIST(struct import) imports;
-  LIST(struct finding) findings;
+  LIST(struct finding) findings;  /* by offset */
+  LIST(struct range) keeps;       /* by policy: what may differ here stays as it was in run 0 */
+  LIST(struct urf_protection) protections;
+  struct bytes recipe;            /* as in struct urf_note */
   unsigned char *image;           /* the bytes the file will hold */
 };
 
 struct policy;
 
+/* runs: n >= 2 live captures whose regions are plan->size bytes each; spans: where they differ.  policy is bound,
+ * or NULL; lines of it that decide something are marked. */
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy);
 void plan_free(struct plan *plan);
 
-/* policy.c: one line per exception, WHAT ACTION REASON */
+/* policy.c: one line per exception, WHAT ACTION REASON
+ *
+ * WHAT is SYMBOL[+OFFSET[:SIZE]] or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1)
+ * surviving block that FUNCTION allocated.  Without SIZE it is the whole symbol or block (from
+ * OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
 
 enum action { ACT_NONE, ACT_KEEP, ACT_ZERO };
 
-struct policy *policy_read(const char *path, struct error *e);
-/* Resolves WHAT to places in the region. */
+struct policy_line {
+  char *what, *reason;            /* WHAT as written */
+  enum action action;
+  unsigned line;                  /* in the file, from 1 */
+  struct range range;             /* set by policy_bind */
+  bool used;                      /* a finding or a varying word was decided by it */
+};
+
+struct policy {
+  char *path;
+  LIST(struct policy_line) lines;
+};
+
+/* A malformed line is a refusal that names it and says what is wrong. */
+int policy_read(struct policy *p, const char *path, struct error *e);
+/* Resolves every WHAT in the live capture c; what is not there is a refusal. */
 int policy_bind(struct policy *p, const struct library *lib, const struct capture *c,
                 struct error *e);
-enum action policy_find(struct policy *p, size_t offset, unsigned size);
-/* Lines that matched nothing are an error. */
+/* Lines that decided nothing are a refusal that names them. */
 int policy_check_used(const struct policy *p, struct error *e);
 void policy_free(struct policy *p);
 
 /* place.c: the table, as the loader reads it */
 
+/* Offsets and sizes as in struct urf_note. */
 struct table {
   struct bytes bytes;
-  uint64_t relr, relr_size, odd, odd_size, imports, n_imports;
-  uint64_t n_pointers, n_odd, n_import_sites;
+  uint64_t relr, relr_size, odd, odd_size, imports, n_imports, protections, n_protections;
+  uint64_t recipe, recipe_size, n_pointers, n_odd, n_import_sites;
 };
 void place(struct table *t, const struct library *lib, const struct plan *plan);
 
+/* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports, image
+ * and keeps; the proof needs no more). */
+int place_read(struct plan *plan, const struct library *frozen, struct error *e);
+/* Calls f for each line of a recipe, with the word and its argument. */
+void recipe_each(const char *recipe, size_t size,
+                 void (*f)(void *context, const char *word, const char *argument), void *context);
+
 /* write.c */
 
-/* Writes the urf library to o->output, or to a temporary name that *temporary receives (owned by the
- * caller, who renames or removes it). */
+/* Writes the urf library to a new file next to output, whose name *temporary receives (owned by the
+ * caller, who commits or removes it; set as soon as the file exists).  Behind the table's bytes it
+ * puts struct urf_origin records.  Same arguments, same bytes. */
 int write_frozen(const struct library *lib, const struct plan *plan, const struct table *t,
-                 uint64_t align, const char *output, char **temporary, struct error *e);
+                 const char *output, char **temporary, struct error *e);
+/* fsync, then rename. */
 int write_commit(const char *temporary, const char *output, struct error *e);
-/* The turf library inside a urf library, written to a file of that name. */
-int write_original(const char *frozen, const char *output, struct error *e);
+/* The turf library inside a urf library, in a new temporary file, see above; without section headers
+ * and what no segment holds.  Refuses when it is not, byte for byte, the one that was frozen. */
+int write_original(const struct library *frozen, char **temporary, struct error *e);
 
 /* prove.c */
 
-/* Takes what differs by right out of a capture, leaving the bytes the file must hold: pointers
- * without their bias, imports as in the file.  thawed: the capture is of the frozen library, so even
- * words that vary have to be those of the file.  Returns the number of words that are not as the
- * plan says; the first of them go to bad (cap of them). */
-size_t prove_normalise(unsigned char *out, const struct library *lib, const struct plan *plan,
-                       struct capture *c, bool thawed, size_t *bad, size_t cap);
-/* Number of differing words of two images, the first of them in bad. */
-size_t prove_compare(const unsigned char *a, const unsigned char *b, size_t size, unsigned word,
-                     size_t *bad, size_t cap);
+/* Holds a capture against the plan: takes out what differs by right (bias of pointers, imports, and
+ * in a live one dead words and what policy keeps) and compares the rest with plan->image.  thawed:
+ * the capture is of the frozen library.  Appends the offset of each word that is not as it should
+ * be, at most cap of them, and returns their number. */
+size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap);
 
 /* report.c */
 
-/* "symbol+8 (.bss)" or "allocation 17 (48 bytes, by f+0x20) +8"; owned by the caller. */
-char *place_name(const struct library *lib, const struct capture *c, size_t offset);
+/* Where an offset of the region is, for people: "symbol+8 (.bss)" or "allocation 17 (48 bytes, by
+ * f+0x20) +8"; owned by the caller. */
+char *report_place(const struct library *lib, const struct capture *c, size_t offset);
 /* The same in the words of a policy file. */
-char *place_policy(const struct library *lib, const struct capture *c, size_t offset,
+char *report_what(const struct library *lib, const struct capture *c, size_t offset,
                    unsigned size);
 void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
                      const struct capture *runs, size_t n);
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
                     const struct capture *runs, size_t n);
 
-/* info.c */
-int info_print(const char *path, bool json, struct error *e);
+/* Warns on f of what the freeze did that a user should know; json: the same facts for a program. */
+struct summary {
+  const char *input, *output;     /* output NULL for check */
+  double seconds;
+  const struct library *lib;
+  const struct plan *plan;
+  const struct table *table;
+  int runs;
+};
+void report_summary(FILE *f, const struct summary *s, bool json);
 
-/* freeze.c: the pipeline as a whole */
+/* info.c */
+int info_print(FILE *f, const char *path, bool json, struct error *e);
+
+/* freeze.c: the pipeline as a whole; results go to stdout, findings and warnings to stderr */
 int freeze(const struct options *o, bool writes, struct error *e);
 int verify(const struct options *o, struct error *e);
-/* Set by signal handlers: the temporary file to remove on the way out. */
+/* Removes temporary files; safe to call from a signal handler. */
 void freeze_cleanup(void);
+
+/* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the caller. */
+char *turf_lib_dir(void);
 
 #endif

@@ -55,7 +55,7 @@ struct urf_note {
   uint64_t image_hash[2];         /* XXH3-128 of the region's bytes, low half first */
   uint64_t input_hash[2];         /* XXH3-128 of the library that was frozen, see urf_origin */
   char tool[16];                  /* version of turf, NUL-padded */
-  uint64_t spare[1];
+  uint64_t recipe, recipe_size;   /* how init was run, see below; not read at load */
 };
 
 /* One symbol outside the library, and a list of the words that hold its address plus addend. */
@@ -87,6 +87,11 @@ struct urf_origin {
   uint64_t address, size;         /* size bytes follow, and zeros up to a multiple of 8 */
 };
 
+/* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf can
+ * run init again and knows what may differ then:
+ *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
+ *   keep OFFSET SIZE     zero OFFSET SIZE   dead OFFSET      bytes of the region, in hex */
+
 /* A site list is a sequence of ULEB128 numbers (DWARF 5, 7.6): the distance of each site from the
  * one before, in bytes; the first counts from the start of the region. */
 
@@ -105,7 +110,7 @@ struct urf_host {
   uintptr_t align;                /* largest alignment that was asked for */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x120, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x128, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 40, "same layout on every machine");
 
 #endif
