@@ -165,9 +165,10 @@ static void obey(void *library, const char *line)
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
-  else if (sscanf(line, "read %lx %lx", &address, &size) == 2)
+  else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
+    SAY("bytes\n");
     put((const void *)address, size);
-  else if (sscanf(line, "resolve %2047s %255s", name, version) == 2)
+  } else if (sscanf(line, "resolve %2047s %255s", name, version) == 2)
     resolve(library, name, version);
   else
     _exit(1);

@@ -54,6 +54,10 @@ struct bytes {
 void put_bytes(struct bytes *b, const void *data, size_t n);
 void put_uleb(struct bytes *b, uint64_t n);
 
+/* A pointer of the file's machine, of word bytes, at any address. */
+uint64_t get_word(const void *p, unsigned word);
+void put_word(void *p, unsigned word, uint64_t value);
+
 /* read.c: what an ELF file says, without libelf types */
 
 enum libc { LIBC_GLIBC, LIBC_MUSL };
@@ -142,6 +146,9 @@ struct process;
  * that depend on seed only, and aligned to align.  NULL and an error when it cannot. */
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
                               unsigned seed, uint64_t align, struct error *e);
+/* What it is busy with from now on, for the message when it comes to grief. */
+void process_doing(struct process *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* One request and the first line of the answer (without newline), valid until the next call. */
 const char *process_ask(struct process *p, struct error *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -179,12 +186,12 @@ struct module {
 };
 
 struct block {
-  uint64_t start, size;
+  uint64_t start, size;           /* link-time */
   bool used;
 };
 
 struct allocation {
-  uint64_t start, size, caller;   /* caller is 0 outside the library */
+  uint64_t start, size, caller;   /* link-time; caller is 0 outside the library */
 };
 
 struct capture {
@@ -193,9 +200,9 @@ struct capture {
   uint64_t bias;
   uint64_t frame;                 /* run-time address of the frame that called init */
   uint64_t host_lo, host_hi;
-  unsigned char *region;          /* from note.data on */
-  size_t size;
-  uint64_t align;
+  unsigned char *region;          /* from note.data on: size bytes, then zeros up to room */
+  size_t size, room;
+  uint64_t align;                 /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
   LIST(struct module) modules;
   LIST(struct block) blocks;      /* of the in-image heap, by address */

@@ -111,3 +111,21 @@ void put_uleb(struct bytes *b, uint64_t n)
     put_bytes(b, &c, 1);
   } while (n >>= 7);
 }
+
+uint64_t get_word(const void *p, unsigned word)
+{
+  uint32_t half;
+  uint64_t whole;
+  if (word == sizeof half)
+    return memcpy(&half, p, sizeof half), half;
+  return memcpy(&whole, p, sizeof whole), whole;
+}
+
+void put_word(void *p, unsigned word, uint64_t value)
+{
+  uint32_t half = (uint32_t)value;
+  if (word == sizeof half)
+    memcpy(p, &half, sizeof half);
+  else
+    memcpy(p, &value, sizeof value);
+}

@@ -12,7 +12,6 @@
 
 #define S (&__urf_state)
 #define CALLER __builtin_return_address(0)
-#define PAGE 4096u
 
 BOUND void *reallocarray(void *p, size_t n, size_t size);
 BOUND void *memalign(size_t align, size_t size);
@@ -20,14 +19,24 @@ BOUND void *valloc(size_t size);
 BOUND void *pvalloc(size_t size);
 BOUND size_t malloc_usable_size(void *p);
 
-/* Ends a call of the heap: reports what it gave, or counts what it could not give. */
+/* Ends a call of the heap: reports what it gave. */
 static void *taken(void *p, size_t size, void *caller)
 {
   if (p)
     S->capture->allocated(p, size, caller);
-  else
-    S->heap.missing += size;
   heap_unlock();
+  return p;
+}
+
+/* Beyond the reserve the host serves on, so that the error can name the size that is enough.  What
+ * not even the host can serve does not count: a program may ask for the impossible. */
+static void *missed(void *p, size_t align, size_t size)
+{
+  if (p) {
+    heap_lock();
+    heap_miss(&S->heap, align, size);
+    heap_unlock();
+  }
   return p;
 }
 
@@ -36,16 +45,13 @@ static int in_capture(void)
   return __builtin_expect(S->capture != 0, 0);
 }
 
-/* Beyond the reserve the host serves on, so that the error can name the size that is enough. */
 void *urf_malloc(size_t size, void *caller)
 {
-  if (in_capture()) {
-    heap_lock();
-    void *p = taken(heap_alloc(&S->heap, size), size, caller);
-    if (p)
-      return p;
-  }
-  return HOST(malloc)(size);
+  if (!in_capture())
+    return HOST(malloc)(size);
+  heap_lock();
+  void *p = taken(heap_alloc(&S->heap, size), size, caller);
+  return p ? p : missed(HOST(malloc)(size), 1, size);
 }
 
 BOUND void *malloc(size_t size)
@@ -55,18 +61,16 @@ BOUND void *malloc(size_t size)
 
 BOUND void *calloc(size_t n, size_t size)
 {
-  if (in_capture()) {
-    size_t bytes;
-    if (__builtin_mul_overflow(n, size, &bytes)) {
-      errno = ENOMEM;
-      return 0;
-    }
-    heap_lock();
-    void *p = taken(heap_alloc(&S->heap, bytes), bytes, CALLER);
-    if (p)
-      return p;
+  size_t bytes;
+  if (!in_capture())
+    return HOST(calloc)(n, size);
+  if (__builtin_mul_overflow(n, size, &bytes)) {
+    errno = ENOMEM;
+    return 0;
   }
-  return HOST(calloc)(n, size);
+  heap_lock();
+  void *p = taken(heap_alloc(&S->heap, bytes), bytes, CALLER);
+  return p ? p : missed(HOST(calloc)(n, size), 1, bytes);
 }
 
 BOUND void free(void *p)
@@ -77,7 +81,7 @@ BOUND void free(void *p)
     int saved = errno;
     heap_lock();
     heap_free(&S->heap, p);
-      heap_unlock();
+    heap_unlock();
     errno = saved;
   }
 }
@@ -98,8 +102,11 @@ static void *resize(void *p, size_t size, void *caller)
 {
   if (!p)
     return urf_malloc(size, caller);
-  if (!urf_owns(p))
-    return HOST(realloc)(p, size);
+  if (!urf_owns(p)) {
+    void *q = HOST(realloc)(p, size);
+    /* perhaps one that did not fit; a block of another library's is none of ours */
+    return in_capture() && S->heap.missing ? missed(q, 1, size) : q;
+  }
   if (!size) { /* as glibc and musl before 1.2.2 do, and C17 allows */
     free(p);
     return 0;
@@ -130,15 +137,18 @@ BOUND void *reallocarray(void *p, size_t n, size_t size)
 
 int urf_memalign(void **out, size_t align, size_t size, void *caller)
 {
-  if (in_capture()) {
-    heap_lock();
-    void *p = taken(heap_align(&S->heap, align, size), size, caller);
-    if (p) {
-      *out = p;
-      return 0;
-    }
+  if (!in_capture())
+    return HOST(posix_memalign)(out, align, size);
+  heap_lock();
+  void *p = taken(heap_align(&S->heap, align, size), size, caller);
+  if (p) {
+    *out = p;
+    return 0;
   }
-  return HOST(posix_memalign)(out, align, size);
+  int error = HOST(posix_memalign)(out, align, size);
+  if (!error)
+    missed(*out, align, size);
+  return error;
 }
 
 static int is_power(size_t n)
@@ -177,16 +187,16 @@ BOUND void *memalign(size_t align, size_t size)
 
 BOUND void *valloc(size_t size)
 {
-  return align_any(PAGE, size, CALLER);
+  return align_any(HEAP_PAGE, size, CALLER);
 }
 
 BOUND void *pvalloc(size_t size)
 {
-  if (size > SIZE_MAX - PAGE) {
+  if (size > SIZE_MAX - HEAP_PAGE) {
     errno = ENOMEM;
     return 0;
   }
-  return align_any(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1), CALLER);
+  return align_any(HEAP_PAGE, page_up(size), CALLER);
 }
 
 BOUND size_t malloc_usable_size(void *p)

@@ -16,7 +16,6 @@
 enum { FREE = 1, PREV_FREE = 2, FLAGS = 15 };
 
 #define WORD sizeof(size_t)
-#define PAGE 4096u
 #define MIN_PAYLOAD (2 * 16 - WORD)
 #define MAX_PAYLOAD (PTRDIFF_MAX & ~(size_t)0xffff)
 
@@ -151,13 +150,20 @@ static struct heap_block *find(struct heap *h, size_t size)
   return b;
 }
 
+static void grow_top(struct heap *h, size_t n)
+{
+  h->top += n;
+  if (h->top > h->peak)
+    h->peak = h->top;
+}
+
 static struct heap_block *extend(struct heap *h, size_t size)
 {
   if (size + WORD > h->end - h->top)
     return 0;
   struct heap_block *b = (struct heap_block *)h->top;
   b->head = size + WORD;
-  h->top += size + WORD;
+  grow_top(h, size + WORD);
   return b;
 }
 
@@ -202,9 +208,9 @@ static void trim(struct heap *h, struct heap_block *b, size_t size)
 void heap_init(struct heap *h, uintptr_t start, uintptr_t size)
 {
   /* the first payload is aligned to 16 when its header is the last word before it */
-  h->start = h->top = start + 16 - WORD;
+  h->start = h->top = h->peak = start + 16 - WORD;
   h->end = start + size;
-  h->align = PAGE;
+  h->align = HEAP_PAGE;
 }
 
 void *heap_alloc(struct heap *h, size_t size)
@@ -223,16 +229,16 @@ void *heap_alloc(struct heap *h, size_t size)
 
 void *heap_align(struct heap *h, size_t align, size_t size)
 {
-  if (align > h->align)
-    h->align = align;
   if (align <= 16)
     return heap_alloc(h, size);
   size = round_up(size);
-  if (!size || size > MAX_PAYLOAD - align)
+  if (!size || align > MAX_PAYLOAD || size > MAX_PAYLOAD - align)
     return 0;
   char *p = heap_alloc(h, size + align + MIN_PAYLOAD + WORD);
   if (!p)
     return 0;
+  if (align > h->align)
+    h->align = align;
   struct heap_block *b = block_of(p);
   uintptr_t at = ((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1);
   if (at != (uintptr_t)p) {
@@ -260,7 +266,7 @@ int heap_resize(struct heap *h, void *p, size_t size)
     if (is_top(h, next)) {
       if (size - old > h->end - h->top)
         return 0;
-      h->top += size - old;
+      grow_top(h, size - old);
       set_size(b, size);
       return 1;
     }
@@ -286,11 +292,6 @@ void heap_free(struct heap *h, void *p)
 size_t heap_usable(const void *p)
 {
   return size_of(block_of(p));
-}
-
-static uintptr_t page_up(uintptr_t n)
-{
-  return (n + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 }
 
 static struct heap_span *new_span(struct heap *h, struct heap_span *like, uintptr_t lo, uintptr_t hi)
@@ -329,7 +330,7 @@ void *heap_map(struct heap *h, size_t len)
       s->used = 1;
       return (void *)s->lo;
     }
-  char *p = heap_align(h, PAGE, len);
+  char *p = heap_align(h, HEAP_PAGE, len);
   if (!p)
     return 0;
   struct heap_span *s = new_span(h, 0, (uintptr_t)p, (uintptr_t)p + len), **at = &h->spans;
@@ -381,14 +382,49 @@ void heap_unmap(struct heap *h, uintptr_t start, size_t len)
   merge_spans(h);
 }
 
+/* Whether the range lies in the payload of one used block. */
+static int in_block(struct heap *h, uintptr_t start, uintptr_t end)
+{
+  uintptr_t at = h->start;
+  while (at < h->top) {
+    struct heap_block *b = (struct heap_block *)at;
+    uintptr_t first = at + WORD;
+    at = first + size_of(b);
+    if (start < at)
+      return start >= first && end <= at && !(b->head & FREE);
+  }
+  return 0;
+}
+
+int heap_remap(struct heap *h, uintptr_t start, size_t len)
+{
+  uintptr_t end = start + page_up(len);
+  if (!in_block(h, start, end))
+    return 0;
+  for (struct heap_span *s = h->spans; s; s = s->next) {
+    if (s->used || s->hi <= start || s->lo >= end)
+      continue;
+    if (s->lo < start) {
+      if (!split(h, s, start))
+        return 0;
+      continue;
+    }
+    if (s->hi > end && !split(h, s, end))
+      return 0;
+    s->used = 1;
+  }
+  return 1;
+}
+
 void *heap_sbrk(struct heap *h, intptr_t increment)
 {
   if (increment < 0) {
-    if ((uintptr_t)-increment > h->brk - h->brk_start)
+    uintptr_t less = -(uintptr_t)increment;
+    if (less > h->brk - h->brk_start)
       return 0;
-    h->brk -= (uintptr_t)-increment;
-    memset((void *)h->brk, 0, (size_t)-increment);
-    return (void *)(h->brk + (uintptr_t)-increment);
+    h->brk -= less;
+    memset((void *)h->brk, 0, less);
+    return (void *)(h->brk + less);
   }
   uintptr_t old = h->brk, need = old - h->brk_start + (uintptr_t)increment;
   if (!old || need > heap_usable((void *)h->brk_start)) {
@@ -396,7 +432,7 @@ void *heap_sbrk(struct heap *h, intptr_t increment)
       ;
     else {
       /* somebody else has moved the break: a new area, as brk(2) users must expect */
-      void *area = heap_align(h, 16, (size_t)increment + PAGE);
+      void *area = heap_alloc(h, (size_t)increment + HEAP_PAGE);
       if (!area)
         return 0;
       old = h->brk_start = h->brk = (uintptr_t)area;
@@ -404,6 +440,29 @@ void *heap_sbrk(struct heap *h, intptr_t increment)
   }
   h->brk += (uintptr_t)increment;
   return (void *)old;
+}
+
+void heap_miss(struct heap *h, size_t align, size_t size)
+{
+  uintptr_t need = round_up(size) + WORD;
+  if (align > 16)
+    need += align + MIN_PAYLOAD + WORD;
+  if (align >= HEAP_PAGE)
+    need += HEAP_PAGE + sizeof(struct heap_span) + WORD + 16; /* in case it was a mapping */
+  if (__builtin_add_overflow(h->missing, need, &h->missing))
+    h->missing = UINTPTR_MAX;
+}
+
+/* With more room blocks come to lie otherwise, and may leave other gaps: an eighth for those. */
+uintptr_t heap_missing(const struct heap *h)
+{
+  uintptr_t sum;
+  if (!h->missing)
+    return 0;
+  if (__builtin_add_overflow(h->missing, h->peak - h->top, &sum) ||
+      __builtin_add_overflow(sum, (sum + (h->top - h->start)) / 8, &sum))
+    return UINTPTR_MAX;
+  return sum;
 }
 
 void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int))

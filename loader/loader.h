@@ -16,11 +16,14 @@
 #define HEAP_SMALL 32             /* bins of one size each */
 #define HEAP_BINS (HEAP_SMALL + 16 * 40)
 
+#define HEAP_PAGE 4096u
+
 struct heap_block;
 struct heap_span;
 
 struct heap {
   uintptr_t start, top, end;      /* blocks stand in [start, top), the reserve ends at end */
+  uintptr_t peak;                 /* the highest that top ever was */
   uintptr_t missing, align;       /* see struct urf_host */
   uintptr_t brk_start, brk;       /* area handed out by sbrk, empty at first */
   struct heap_span *spans;        /* page ranges handed out by mmap, by address */
@@ -37,9 +40,17 @@ HIDDEN int heap_resize(struct heap *h, void *p, size_t size);
 HIDDEN void heap_free(struct heap *h, void *p);
 /* Bytes behind p that belong to its block; reads nothing but the block's header. */
 HIDDEN size_t heap_usable(const void *p);
+/* Whole pages; unmap takes any range inside the heap, of which only what is mapped counts. */
 HIDDEN void *heap_map(struct heap *h, size_t len);
 HIDDEN void heap_unmap(struct heap *h, uintptr_t start, size_t len);
+/* Maps what was unmapped of a range that lies in one block; 0 when it does not. */
+HIDDEN int heap_remap(struct heap *h, uintptr_t start, size_t len);
+/* NULL also when the break would go below its start. */
 HIDDEN void *heap_sbrk(struct heap *h, intptr_t increment);
+/* Counts a request that the reserve had no room for, and tells how much longer it must be, from top
+ * on, for all of those. */
+HIDDEN void heap_miss(struct heap *h, size_t align, size_t size);
+HIDDEN uintptr_t heap_missing(const struct heap *h);
 /* Calls block for each block by address, then clears all that is free. */
 HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
 
@@ -57,7 +68,7 @@ struct host_calls {               /* the process's own functions, looked up when
 struct state {
   uintptr_t owned, owned_size;    /* blocks that are ours: [owned, owned + owned_size) */
   struct host_calls host;
-  intptr_t host_brk;              /* bytes that sbrk took from the host */
+  uintptr_t host_brk;             /* bytes that sbrk took from the host */
   struct urf_host *capture;       /* while init runs under a capture host */
   int lock;
   struct heap heap;
@@ -82,6 +93,11 @@ static inline void heap_lock(void)
 {
   while (__atomic_exchange_n(&__urf_state.lock, 1, __ATOMIC_ACQUIRE))
     ;
+}
+
+static inline uintptr_t page_up(uintptr_t n)
+{
+  return (n + HEAP_PAGE - 1) & ~(uintptr_t)(HEAP_PAGE - 1);
 }
 
 static inline void heap_unlock(void)

@@ -13,39 +13,79 @@
 
 #define S (&__urf_state)
 
+/* Linux's, where older headers have no name for them. */
+enum { URF_DONTUNMAP = 4, URF_POPULATE_READ = 22, URF_POPULATE_WRITE = 23 };
+
+#ifdef MAP_32BIT
+#define URF_MAP_LOW MAP_32BIT
+#else
+#define URF_MAP_LOW 0
+#endif
+
 BOUND void *sbrk(intptr_t increment);
 
-static void *map_inside(size_t len, void *caller)
+/* Ends a call of the heap: reports the mapping it gave. */
+static void *taken(void *p, size_t len, void *caller)
 {
-  heap_lock();
-  void *p = heap_map(&S->heap, len);
   if (p)
     S->capture->allocated(p, len, caller);
-  else
-    S->heap.missing += len;
   heap_unlock();
   return p;
 }
 
-static void *map(void *addr, size_t len, int prot, int flags, int fd, int64_t off, void *caller)
+static void missed(size_t len)
+{
+  heap_lock();
+  heap_miss(&S->heap, HEAP_PAGE, len);
+  heap_unlock();
+}
+
+static void *map_inside(size_t len, int prot, void *caller)
+{
+  heap_lock();
+  void *p = taken(heap_map(&S->heap, len), len, caller);
+  if (p && prot != (PROT_READ | PROT_WRITE) && mprotect(p, len, prot))
+    return MAP_FAILED;
+  return p;
+}
+
+/* Over a mapping of ours, or the hole that munmap left in one. */
+static void *map_fixed(void *addr, size_t len, int prot)
+{
+  heap_lock();
+  int good = heap_remap(&S->heap, (uintptr_t)addr, len);
+  heap_unlock();
+  if (!good) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  if (mprotect(addr, len, PROT_READ | PROT_WRITE))
+    return MAP_FAILED;
+  memset(addr, 0, page_up(len));
+  return mprotect(addr, len, prot) ? MAP_FAILED : addr;
+}
+
+/* What can lie in the image: no code that is made at run time, and nothing with a place of its own. */
+static int is_memory(int prot, int flags)
 {
   const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
-  int fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-  if (S->capture && (flags & (anonymous | MAP_SHARED)) == anonymous && !(prot & PROT_EXEC) && len) {
-    if (!fixed) {
-      void *p = map_inside(len, caller);
-      if (p && prot != (PROT_READ | PROT_WRITE) && mprotect(p, len, prot))
-        return MAP_FAILED;
-      if (p)
-        return p;
-    } else if (urf_owns(addr)) {
-      if (mprotect(addr, len, PROT_READ | PROT_WRITE))
-        return MAP_FAILED;
-      memset(addr, 0, len);
-      return mprotect(addr, len, prot) ? MAP_FAILED : addr;
-    }
-  }
-  return HOST(mmap)(addr, len, prot, flags, fd, off);
+  const int others = MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | URF_MAP_LOW;
+  return (flags & (anonymous | others)) == anonymous && !(prot & PROT_EXEC);
+}
+
+static void *map(void *addr, size_t len, int prot, int flags, int fd, int64_t off, void *caller)
+{
+  int inside = S->capture && is_memory(prot, flags) && len && len <= PTRDIFF_MAX;
+  if (inside && flags & MAP_FIXED && urf_owns(addr) && (uintptr_t)addr % HEAP_PAGE == 0)
+    return map_fixed(addr, len, prot);
+  inside = inside && !(flags & MAP_FIXED);
+  void *p = inside ? map_inside(len, prot, caller) : 0;
+  if (p)
+    return p;
+  p = HOST(mmap)(addr, len, prot, flags, fd, off);
+  if (inside && p != MAP_FAILED)
+    missed(len);
+  return p;
 }
 
 BOUND void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
@@ -58,18 +98,118 @@ BOUND void *mmap64(void *addr, size_t len, int prot, int flags, int fd, int64_t 
   return map(addr, len, prot, flags, fd, off, __builtin_return_address(0));
 }
 
+/* The part of a page range that lies in the image's heap; empty is lo == hi. */
+struct part {
+  uintptr_t lo, hi;
+};
+
+static struct part part_of(const void *addr, size_t len)
+{
+  struct part own = {S->owned & ~(uintptr_t)(HEAP_PAGE - 1), page_up(S->owned + S->owned_size)};
+  struct part p = {(uintptr_t)addr, (uintptr_t)addr + page_up(len)};
+  if (!S->owned_size || p.hi <= own.lo || p.lo >= own.hi || p.lo % HEAP_PAGE || p.hi <= p.lo)
+    return (struct part){p.lo, p.lo};
+  return (struct part){p.lo > own.lo ? p.lo : own.lo, p.hi < own.hi ? p.hi : own.hi};
+}
+
+static void *fresh(uintptr_t lo, size_t len, int prot)
+{
+  return HOST(mmap)((void *)lo, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+/* The image keeps its address range: a mapping that the host put into a hole there would vanish with
+ * the library. */
+static int unmap(struct part p)
+{
+  if (!S->capture)
+    return fresh(p.lo, p.hi - p.lo, PROT_NONE) == MAP_FAILED ? -1 : 0;
+  if (mprotect((void *)p.lo, p.hi - p.lo, PROT_READ | PROT_WRITE))
+    return -1;
+  heap_lock();
+  heap_unmap(&S->heap, p.lo, p.hi - p.lo);
+  heap_unlock();
+  return 0;
+}
+
 BOUND int munmap(void *addr, size_t len)
 {
-  if (!urf_owns(addr))
+  struct part own = part_of(addr, len);
+  if (own.lo == own.hi)
     return HOST(munmap)(addr, len);
-  if (S->capture) {
-    if (mprotect(addr, len, PROT_READ | PROT_WRITE))
+  uintptr_t lo = (uintptr_t)addr, hi = lo + page_up(len);
+  if ((lo < own.lo && HOST(munmap)(addr, own.lo - lo)) || unmap(own))
+    return -1;
+  return S->capture || hi == own.hi ? 0 : HOST(munmap)((void *)own.hi, hi - own.hi);
+}
+
+/* What mprotect was told about a page, as far as loads and stores go.  The kernel answers without a
+ * signal (since Linux 5.14; before, all pages count as writable). */
+static int protection(uintptr_t page)
+{
+  int saved = errno, prot = PROT_READ | PROT_WRITE;
+  uintptr_t readable = (uintptr_t)&saved & ~(uintptr_t)(HEAP_PAGE - 1);
+  if (HOST(madvise)((void *)page, HEAP_PAGE, URF_POPULATE_WRITE)) {
+    if (!HOST(madvise)((void *)page, HEAP_PAGE, URF_POPULATE_READ))
+      prot = PROT_READ;
+    else if (!HOST(madvise)((void *)readable, HEAP_PAGE, URF_POPULATE_READ))
+      prot = PROT_NONE;
+  }
+  errno = saved;
+  return prot;
+}
+
+/* Calls f for each stretch of equally protected pages. */
+static int each_stretch(struct part p, int (*f)(uintptr_t lo, size_t len, int prot, void *), void *arg)
+{
+  while (p.lo < p.hi) {
+    int prot = protection(p.lo);
+    uintptr_t end = p.lo + HEAP_PAGE;
+    while (end < p.hi && protection(end) == prot)
+      end += HEAP_PAGE;
+    if (f(p.lo, end - p.lo, prot, arg))
       return -1;
-    heap_lock();
-    heap_unmap(&S->heap, (uintptr_t)addr, len);
-    heap_unlock();
+    p.lo = end;
   }
   return 0;
+}
+
+struct move {
+  uintptr_t from, to;
+};
+
+static int move_stretch(uintptr_t lo, size_t len, int prot, void *arg)
+{
+  const struct move *m = arg;
+  void *to = (void *)(lo - m->from + m->to);
+  if (prot == PROT_NONE && mprotect((void *)lo, len, PROT_READ))
+    return -1;
+  memcpy(to, (void *)lo, len);
+  if (prot == PROT_NONE && mprotect((void *)lo, len, PROT_NONE))
+    return -1;
+  return prot == (PROT_READ | PROT_WRITE) ? 0 : mprotect(to, len, prot);
+}
+
+static int discard_stretch(uintptr_t lo, size_t len, int prot, void *unused)
+{
+  (void)unused;
+  return fresh(lo, len, prot) == MAP_FAILED ? -1 : 0;
+}
+
+/* A range of ours: what is moved is the contents, and old pages become free. */
+static void *move(void *addr, size_t old, size_t len, int flags, void *target, void *caller)
+{
+  struct move m = {(uintptr_t)addr, (uintptr_t)target};
+  struct part from = part_of(addr, old < len ? old : len);
+  void *p = map(target, len, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | (flags & MREMAP_FIXED ? MAP_FIXED : 0), -1, 0, caller);
+  if (p == MAP_FAILED)
+    return p;
+  m.to = (uintptr_t)p;
+  if (each_stretch(from, move_stretch, &m))
+    return MAP_FAILED;
+  if (flags & URF_DONTUNMAP ? madvise(addr, old, MADV_DONTNEED) : munmap(addr, old))
+    return MAP_FAILED;
+  return p;
 }
 
 BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
@@ -80,32 +220,43 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
   va_end(ap);
   if (!urf_owns(addr))
     return HOST(mremap)(addr, old, len, flags, target);
-  if (len <= old && !(flags & MREMAP_FIXED)) {
-    if (len < old)
-      munmap((char *)addr + len, old - len);
-    return addr;
-  }
-  if (!(flags & MREMAP_MAYMOVE) || flags & MREMAP_FIXED) {
-    errno = ENOMEM;
-    return MAP_FAILED;
-  }
-  void *p = map(0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-                __builtin_return_address(0));
-  if (p != MAP_FAILED) {
-    memcpy(p, addr, old < len ? old : len);
-    munmap(addr, old);
-  }
-  return p;
+  const int known = MREMAP_MAYMOVE | MREMAP_FIXED | URF_DONTUNMAP;
+  uintptr_t from = (uintptr_t)addr, to = (uintptr_t)target;
+  int error = 0;
+  if (!old || !len || old > PTRDIFF_MAX || len > PTRDIFF_MAX || (from | to) % HEAP_PAGE ||
+      flags & ~known || (flags & known & ~MREMAP_MAYMOVE && !(flags & MREMAP_MAYMOVE)))
+    error = EINVAL;
+  old = page_up(old);
+  len = page_up(len);
+  if ((flags & MREMAP_FIXED && from < to + len && to < from + old) ||
+      (flags & URF_DONTUNMAP && old != len))
+    error = EINVAL;
+  else if (part_of(addr, old).hi != from + old)
+    error = EFAULT;
+  if (!error && flags & (MREMAP_FIXED | URF_DONTUNMAP))
+    return move(addr, old, len, flags, target, __builtin_return_address(0));
+  if (!error && len <= old)
+    return len < old && munmap((char *)addr + len, old - len) ? MAP_FAILED : addr;
+  if (!error && flags & MREMAP_MAYMOVE)
+    return move(addr, old, len, flags, 0, __builtin_return_address(0));
+  errno = error ? error : ENOMEM;
+  return MAP_FAILED;
 }
 
-/* Discarding a page of the frozen heap would bring the file's bytes back. */
+/* In a frozen heap a discarded page would show the file's bytes again, so it is replaced.  While it is
+ * captured the pages are anonymous; but MADV_FREE leaves it to the kernel when they become zero. */
 BOUND int madvise(void *addr, size_t len, int advice)
 {
-  if (urf_owns(addr) && !S->capture && (advice == MADV_DONTNEED || advice == MADV_FREE)) {
-    memset(addr, 0, len);
-    return 0;
-  }
-  return HOST(madvise)(addr, len, advice);
+  struct part own = part_of(addr, len);
+  if (own.lo == own.hi || (advice != MADV_DONTNEED && advice != MADV_FREE))
+    return HOST(madvise)(addr, len, advice);
+  if (S->capture)
+    return HOST(madvise)(addr, len, MADV_DONTNEED);
+  uintptr_t lo = (uintptr_t)addr, hi = lo + page_up(len);
+  if ((lo < own.lo && HOST(madvise)(addr, own.lo - lo, advice)) ||
+      each_stretch(own, discard_stretch, 0))
+    return -1;
+  return hi == own.hi ? 0 : HOST(madvise)((void *)own.hi, hi - own.hi, advice);
 }
 
 BOUND void *sbrk(intptr_t increment)
@@ -113,19 +264,20 @@ BOUND void *sbrk(intptr_t increment)
   if (S->capture) {
     heap_lock();
     void *p = heap_sbrk(&S->heap, increment);
-    if (!p && increment > 0)
-      S->heap.missing += (uintptr_t)increment;
     heap_unlock();
     if (p)
       return p;
   }
   /* what init took lies in the image and cannot be given back to the kernel */
-  void *p = (void *)-1;
-  if (increment < 0 && (S->host_brk < -increment || S->capture))
+  if (increment < 0 && (S->capture || S->host_brk < -(uintptr_t)increment)) {
     errno = ENOMEM;
-  else
-    p = HOST(sbrk)(increment);
-  if (p != (void *)-1)
-    S->host_brk += increment;
+    return (void *)-1;
+  }
+  void *p = HOST(sbrk)(increment);
+  if (p == (void *)-1)
+    return p;
+  S->host_brk += (uintptr_t)increment;
+  if (S->capture)
+    missed((uintptr_t)increment);
   return p;
 }

@@ -30,11 +30,6 @@ struct word {
   uintptr_t value;
 } __attribute__((packed, may_alias));
 
-struct import_list {
-  const char *table;
-  uintptr_t region;
-};
-
 extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
     __attribute__((weak)); /* musl has no versions */
 

@@ -1,0 +1,422 @@
+/* One process after init: the region's bytes, and all that is needed to tell what they mean. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "turf.h"
+
+enum { PAGE = 4096, CHUNK = 16 * PAGE };
+
+struct module_cache {
+  LIST(struct cached {
+    char *path;
+    struct exports *exports;
+  }) files;
+};
+
+/* What the host sends per block and per allocation. */
+struct record {
+  uint64_t address, size, extra;
+};
+
+struct sealed {
+  uint64_t top, missing, align, blocks, n_blocks, allocations, n_allocations;
+  long threads, tls;
+};
+
+struct module_cache *module_cache_new(void)
+{
+  return xalloc(sizeof(struct module_cache));
+}
+
+void module_cache_free(struct module_cache *c)
+{
+  if (!c)
+    return;
+  for (size_t i = 0; i < c->files.n; i++) {
+    exports_free(c->files.at[i].exports);
+    free(c->files.at[i].exports);
+    free(c->files.at[i].path);
+  }
+  free(c->files.at);
+  free(c);
+}
+
+/* NULL for what is no file (the vDSO). */
+static const struct exports *exports_of(struct module_cache *cache, const char *path)
+{
+  for (size_t i = 0; i < cache->files.n; i++)
+    if (strcmp(cache->files.at[i].path, path) == 0)
+      return cache->files.at[i].exports;
+  struct error ignored = {0};
+  struct exports *x = xalloc(sizeof *x);
+  if (exports_read(x, path, &ignored)) {
+    error_free(&ignored);
+    exports_free(x);
+    free(x);
+    x = NULL;
+  }
+  *PUSH(&cache->files) = (struct cached){xstrdup(path), x};
+  return x;
+}
+
+static int unexpected(const struct library *lib, const char *line, struct error *e)
+{
+  return line ? fail(e, SYSTEM, "%s: unexpected answer of the host program: %s", lib->path, line)
+              : -1;
+}
+
+static int take_loaded(struct capture *c, const struct library *lib, struct error *e)
+{
+  const char *line = process_line(c->process, e);
+  if (line && strncmp(line, "system ", 7) == 0)
+    return fail(e, SYSTEM, "%s", line + 7);
+  if (line && strncmp(line, "error ", 6) == 0)
+    return fail(e, REFUSED, "%s: cannot be loaded: %s", lib->path, line + 6);
+  if (!line || sscanf(line, "loaded %" SCNx64 " %" SCNx64, &c->bias, &c->frame) != 2)
+    return unexpected(lib, line, e);
+  return 0;
+}
+
+/* Names the place when the function crashed inside the library. */
+static int init_failed(struct capture *c, const struct library *lib, struct error *e)
+{
+  uint64_t at = process_fault(c->process) - c->bias;
+  const struct symbol *s = at >= lib->lo && at < lib->hi ? library_symbol(lib, at) : NULL;
+  if (s) {
+    char *text = xprintf("%s\n  it was in %s+0x%" PRIx64, e->text, s->name, at - s->value);
+    free(e->text);
+    e->text = text;
+  }
+  return -1;
+}
+
+static int run_init(struct capture *c, const struct library *lib, const char *spec, struct error *e)
+{
+  const char *colon = strchr(spec, ':');
+  bool result = !colon || strcmp(colon, ":void") != 0;
+  char *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
+  process_doing(c->process, "init function %s", name);
+  const char *line = process_ask(c->process, e, "%s %s", result ? "init" : "void", name);
+  int value, status = 0;
+  if (!line)
+    status = init_failed(c, lib, e);
+  else if (strcmp(line, "missing") == 0)
+    status = fail(e, REFUSED, "%s: has no function %s; name the one to run with --init SYMBOL",
+                  lib->path, name);
+  else if (sscanf(line, "result %d", &value) != 1)
+    status = unexpected(lib, line, e);
+  else if (value)
+    status = fail(e, REFUSED,
+                  "%s: init function %s returned %d, where 0 says that all went well "
+                  "(--init %s:void is for a function without a result)",
+                  lib->path, name, value, name);
+  free(name);
+  return status;
+}
+
+static int run_inits(struct capture *c, const struct options *o, const struct library *lib,
+                     struct error *e)
+{
+  if (!o->inits.n)
+    return run_init(c, lib, "urf_init", e);
+  for (size_t i = 0; i < o->inits.n; i++)
+    if (run_init(c, lib, o->inits.at[i], e))
+      return -1;
+  return 0;
+}
+
+static int seal(struct capture *c, const struct library *lib, bool live, struct sealed *s,
+                struct error *e)
+{
+  process_doing(c->process, "the end of the capture");
+  const char *line = process_ask(c->process, e, "seal");
+  if (line && live && strcmp(line, "frozen") == 0)
+    return fail(e, REFUSED,
+                "%s: did not report to the host program; link it again, with the liburf.a and "
+                "urf.ld of this turf",
+                lib->path);
+  if (line && !live && strcmp(line, "frozen") == 0)
+    return 0;
+  if (!line || !live ||
+      sscanf(line,
+             "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+             " %" SCNx64 " %ld %ld",
+             &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
+             &s->n_allocations, &s->threads, &s->tls) != 9)
+    return unexpected(lib, line, e);
+  if (s->missing) {
+    uint64_t enough = lib->note.heap_reserve + s->missing;
+    enough += enough / 64 + 2 * PAGE - enough % PAGE;
+    enough -= enough % PAGE;
+    return fail(e, REFUSED,
+                "%s: the reserve of the heap, %" PRIu64 " bytes, is too small for what init "
+                "allocates; link with -Wl,--defsym=__urf_heap_size=0x%" PRIx64,
+                lib->path, lib->note.heap_reserve, enough);
+  }
+  if (s->threads > 1)
+    return fail(e, REFUSED,
+                "%s: %ld threads that init started are still running; a frozen library has none: "
+                "start them later, or end them before init returns",
+                lib->path, s->threads - 1);
+  if (s->tls >= 0)
+    return fail(e, REFUSED,
+                "%s: init changed the thread-local storage of the library (at offset %ld); that of "
+                "another process's threads would not have the change: set it where it is used",
+                lib->path, s->tls);
+  return 0;
+}
+
+static int take_modules(struct capture *c, const struct library *lib, struct module_cache *cache,
+                        struct error *e)
+{
+  const char *line = process_ask(c->process, e, "modules");
+  for (bool first = true; line && strcmp(line, "end") != 0; first = false) {
+    struct module m = {0};
+    int name = 0;
+    if (sscanf(line, "module %" SCNx64 " %" SCNx64 " %" SCNx64 " %n", &m.bias, &m.lo, &m.hi,
+               &name) != 3)
+      break;
+    if (first) { /* the program comes first under both libcs */
+      c->host_lo = m.lo;
+      c->host_hi = m.hi;
+    } else if (line[name] == '/' && m.lo != ((c->bias + lib->lo) & ~(uint64_t)(PAGE - 1))) {
+      m.path = xstrdup(line + name);
+      m.exports = exports_of(cache, m.path);
+      *PUSH(&c->modules) = m;
+    }
+    line = process_line(c->process, e);
+  }
+  return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
+}
+
+/* One line of /proc/PID/maps, proc_pid_maps(5). */
+static bool parse_mapping(struct mapping *m, const char *line)
+{
+  char prot[8];
+  int name = 0;
+  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &m->lo, &m->hi, prot, &name) != 3)
+    return false;
+  m->prot = (prot[0] == 'r' ? PROT_READ : 0) | (prot[1] == 'w' ? PROT_WRITE : 0) |
+            (prot[2] == 'x' ? PROT_EXEC : 0);
+  const char *what = name ? line + name : "", *slash = strrchr(what, '/');
+  snprintf(m->what, sizeof m->what, "%s", slash ? slash + 1 : what);
+  return true;
+}
+
+static void note_protection(struct capture *c, const struct library *lib, const struct mapping *m)
+{
+  const uint64_t lo = c->bias + lib->note.data, hi = lo + c->size;
+  if (m->prot == (PROT_READ | PROT_WRITE) || m->hi <= lo || m->lo >= hi)
+    return;
+  uint64_t from = m->lo > lo ? m->lo : lo, to = m->hi < hi ? m->hi : hi;
+  *PUSH(&c->protections) = (struct urf_protection){from - c->bias, to - from, m->prot, 0};
+}
+
+static int take_maps(struct capture *c, const struct library *lib, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "maps");
+  for (; line && strcmp(line, "end") != 0; line = process_line(c->process, e)) {
+    struct mapping m;
+    if (!parse_mapping(&m, line))
+      break;
+    *PUSH(&c->mappings) = m;
+    note_protection(c, lib, &m);
+  }
+  return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
+}
+
+static int ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "read %" PRIx64 " %" PRIx64, address, size);
+  return line && strcmp(line, "bytes") == 0 ? 0 : unexpected(c->lib, line, e);
+}
+
+/* Page by page, so that what init never touched stays unallocated here as well. */
+static int take_region(struct capture *c, struct error *e)
+{
+  static unsigned char chunk[CHUNK];
+  static const unsigned char zeros[PAGE];
+  c->room = (c->lib->region_size + 2 * PAGE) & ~(size_t)(PAGE - 1);
+  if (c->size > c->room)
+    return unexpected(c->lib, "the heap ends behind its reserve", e);
+  void *p = mmap(NULL, c->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                 -1, 0);
+  if (p == MAP_FAILED)
+    return fail_errno(e, c->lib->path, "no memory for a copy of its region");
+  c->region = p;
+  if (ask_bytes(c, c->bias + c->lib->note.data, c->size, e))
+    return -1;
+  for (size_t at = 0; at < c->size; at += CHUNK) {
+    size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
+    if (process_read(c->process, chunk, n, e))
+      return -1;
+    for (size_t i = 0; i < n; i += PAGE) {
+      size_t part = n - i < PAGE ? n - i : PAGE;
+      if (memcmp(chunk + i, zeros, part) != 0)
+        memcpy(c->region + at + i, chunk + i, part);
+    }
+  }
+  return 0;
+}
+
+static int take_records(struct capture *c, uint64_t address, uint64_t n, bool blocks,
+                        struct error *e)
+{
+  struct record r;
+  if (!n)
+    return 0;
+  if (ask_bytes(c, address, n * sizeof r, e))
+    return -1;
+  while (n--) {
+    if (process_read(c->process, &r, sizeof r, e))
+      return -1;
+    uint64_t caller = r.extra - c->bias;
+    if (blocks)
+      *PUSH(&c->blocks) = (struct block){r.address - c->bias, r.size, r.extra != 0};
+    else
+      *PUSH(&c->allocations) = (struct allocation){
+          r.address - c->bias, r.size, caller >= c->lib->lo && caller < c->lib->hi ? caller : 0};
+  }
+  return 0;
+}
+
+int capture_take(struct capture *c, const struct options *o, const struct library *lib,
+                 const char *path, unsigned seed, uint64_t align, bool init,
+                 struct module_cache *cache, struct error *e)
+{
+  struct sealed s = {0};
+  *c = (struct capture){.lib = lib, .align = PAGE};
+  c->process = process_start(o, lib, path, seed, align, e);
+  if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
+      seal(c, lib, init, &s, e))
+    return -1;
+  process_doing(c->process, "the host program");
+  c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;
+  if (init)
+    c->align = s.align;
+  if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, e) ||
+      take_records(c, s.blocks, s.n_blocks, true, e) ||
+      take_records(c, s.allocations, s.n_allocations, false, e))
+    return -1;
+  return 0;
+}
+
+void capture_free(struct capture *c)
+{
+  process_end(c->process);
+  if (c->region)
+    munmap(c->region, c->room);
+  for (size_t i = 0; i < c->modules.n; i++)
+    free(c->modules.at[i].path);
+  free(c->modules.at);
+  free(c->mappings.at);
+  free(c->blocks.at);
+  free(c->allocations.at);
+  free(c->protections.at);
+  *c = (struct capture){0};
+}
+
+uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held)
+{
+  struct error ignored = {0};
+  uint64_t address = 0;
+  const char *line = process_ask(c->process, &ignored, "%s %s %s", held ? "held" : "resolve", name,
+                                 *version ? version : "-");
+  if (!line || sscanf(line, "at %" SCNx64, &address) != 1)
+    address = 0;
+  error_free(&ignored);
+  return address;
+}
+
+size_t capture_allocation(const struct capture *c, size_t offset)
+{
+  const uint64_t address = c->lib->note.data + offset;
+  for (size_t i = c->allocations.n; i-- > 0;) {
+    const struct allocation *a = &c->allocations.at[i];
+    if (address - a->start < a->size)
+      return i;
+  }
+  return SIZE_MAX;
+}
+
+/* The displacements of things that have the same name in both. */
+struct moved {
+  LIST(struct movement {
+    const char *what;
+    uint64_t by;
+  }) list;
+};
+
+static void add_moved(struct moved *m, const char *what, uint64_t from, uint64_t to)
+{
+  *PUSH(&m->list) = (struct movement){what, to - from};
+}
+
+static void list_moved(struct moved *m, const struct capture *a, const struct capture *b)
+{
+  add_moved(m, "the library", a->bias, b->bias);
+  add_moved(m, "the host program", a->host_lo, b->host_lo);
+  for (size_t i = 0; i < a->modules.n && i < b->modules.n; i++)
+    if (strcmp(a->modules.at[i].path, b->modules.at[i].path) == 0)
+      add_moved(m, a->modules.at[i].path, a->modules.at[i].bias, b->modules.at[i].bias);
+  for (size_t i = 0; i < a->mappings.n; i++) {
+    const struct mapping *x = &a->mappings.at[i];
+    if (strcmp(x->what, "[stack]") && strcmp(x->what, "[heap]") && strcmp(x->what, "[vdso]"))
+      continue;
+    for (size_t j = 0; j < b->mappings.n; j++)
+      if (strcmp(x->what, b->mappings.at[j].what) == 0)
+        add_moved(m, x->what, x->lo, b->mappings.at[j].lo);
+  }
+}
+
+int capture_displaced(const struct capture *a, const struct capture *b, struct error *e)
+{
+  struct moved m = {0};
+  int status = 0;
+  list_moved(&m, a, b);
+  for (size_t i = 0; i < m.list.n && !status; i++) {
+    const struct movement *x = &m.list.at[i];
+    if (!x->by)
+      status = fail(e, SYSTEM,
+                    "%s is at the same address in two processes; set "
+                    "/proc/sys/kernel/randomize_va_space to 2",
+                    x->what);
+    for (size_t j = 0; j < i && !status; j++)
+      if (m.list.at[j].by == x->by)
+        status = fail(e, SYSTEM, "%s and %s were displaced by the same amount", x->what,
+                      m.list.at[j].what);
+  }
+  free(m.list.at);
+  return status;
+}
+
+static int keep_part(const char *dir, const char *part, int number, const void *bytes, size_t n,
+                     struct error *e)
+{
+  char *path = xprintf("%s/%s%d", dir, part, number);
+  FILE *f = fopen(path, "we");
+  int status = 0;
+  if (!f || fwrite(bytes, 1, n, f) != n)
+    status = fail_errno(e, path, "cannot be written");
+  if (f && fclose(f) && !status)
+    status = fail_errno(e, path, "cannot be written");
+  free(path);
+  return status;
+}
+
+int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
+                 struct error *e)
+{
+  size_t heap = lib->note.heap - lib->note.data;
+  if (mkdir(dir, 0777) && errno != EEXIST)
+    return fail_errno(e, dir, "cannot be made");
+  return keep_part(dir, "data", number, c->region, heap, e) ||
+                 keep_part(dir, "heap", number, c->region + heap, c->size - heap, e)
+             ? -1
+             : 0;
+}

@@ -1,0 +1,390 @@
+/* The pipeline as a whole. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "turf.h"
+
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20, PROOF_SEED = 1000 };
+
+/* Everything that a freeze or a verification holds. */
+struct work {
+  const struct options *o;
+  struct library lib;             /* the turf library */
+  struct library frozen;
+  struct policy policy;
+  struct capture *runs;
+  size_t n;
+  struct capture proof;
+  struct module_cache *cache;
+  struct plan plan;
+  struct table table;
+  double started, told;
+};
+
+/* The files to remove when things end before their time. */
+static char *temporary[2];
+
+void freeze_cleanup(void)
+{
+  for (size_t i = 0; i < 2; i++)
+    if (temporary[i])
+      unlink(temporary[i]);
+}
+
+static void remove_temporary(char **name)
+{
+  if (*name)
+    unlink(*name);
+  free(*name);
+  *name = NULL;
+}
+
+static double seconds(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Only where somebody waits, and only when it takes a while. */
+static void progress(struct work *w, const char *what, size_t i, size_t n)
+{
+  double now = seconds();
+  if (w->o->quiet || !isatty(STDERR_FILENO) || now - w->started < 1)
+    return;
+  fprintf(stderr, n ? "turf: %s %zu of %zu\n" : "turf: %s\n", what, i, n);
+}
+
+static void work_free(struct work *w)
+{
+  for (size_t i = 0; i < w->n; i++)
+    capture_free(&w->runs[i]);
+  free(w->runs);
+  capture_free(&w->proof);
+  plan_free(&w->plan);
+  free(w->table.bytes.at);
+  policy_free(&w->policy);
+  module_cache_free(w->cache);
+  library_free(&w->lib);
+  library_free(&w->frozen);
+  remove_temporary(&temporary[0]);
+  remove_temporary(&temporary[1]);
+}
+
+/* captures */
+
+static bool same_modulo_huge(const struct capture *a, const struct capture *b)
+{
+  return a->bias % HUGE_PAGE == b->bias % HUGE_PAGE;
+}
+
+/* A capture whose displacements are all its own, with respect to those before it. */
+static int take(struct work *w, struct capture *c, size_t n_before, const char *path,
+                const struct library *lib, unsigned seed, bool init, struct error *e)
+{
+  uint64_t align = n_before ? w->runs[0].align : PAGE;
+  int status = -1;
+  for (unsigned try = 0; try < TRIES && status; try++, seed += 100) {
+    error_free(e);
+    capture_free(c);
+    if (capture_take(c, w->o, lib, path, seed, align, init, w->cache, e))
+      return -1;
+    if (c->align > align && !n_before) { /* now that it is known what init needs */
+      align = c->align;
+      try--;
+      seed -= 100;
+      continue;
+    }
+    status = 0;
+    for (size_t i = 0; i < n_before && !status; i++)
+      status = capture_displaced(&w->runs[i], c, e);
+    if (!status && n_before == 1 && align < HUGE_PAGE && same_modulo_huge(&w->runs[0], c))
+      status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
+  }
+  return status;
+}
+
+static int take_runs(struct work *w, struct error *e)
+{
+  const size_t n = (size_t)w->o->runs;
+  w->runs = xalloc(n * sizeof *w->runs);
+  for (; w->n < n; w->n++) {
+    struct capture *c = &w->runs[w->n];
+    progress(w, "run", w->n + 1, n);
+    int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
+    if (!status && w->o->keep)
+      status = capture_keep(c, &w->lib, w->o->keep, (int)w->n + 1, e);
+    if (status) {
+      capture_free(c);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+static bool same_protections(const struct capture *a, const struct capture *b)
+{
+  return a->protections.n == b->protections.n &&
+         (!a->protections.n || memcmp(a->protections.at, b->protections.at,
+                                      a->protections.n * sizeof *a->protections.at) == 0);
+}
+
+static int compare_runs(struct work *w, struct error *e)
+{
+  struct plan *plan = &w->plan;
+  struct spans spans = {0};
+  unsigned char **regions = xalloc(w->n * sizeof *regions);
+  int status = 0;
+  plan->align = w->runs[0].align;
+  for (size_t i = 0; i < w->n; i++) {
+    regions[i] = w->runs[i].region;
+    if (w->runs[i].size > plan->size)
+      plan->size = w->runs[i].size;
+    if (!status && (!same_protections(&w->runs[0], &w->runs[i]) ||
+                    w->runs[i].align != w->runs[0].align))
+      status = fail(e, REFUSED,
+                    "%s: what init allocates and protects is not the same in every run; its heap "
+                    "cannot be laid out once for all",
+                    w->lib.path);
+  }
+  plan->size = (plan->size + 15) & ~(size_t)15;
+  if (!status) {
+    diff(&spans, regions, w->n, plan->size);
+    classify(plan, &w->lib, w->runs, w->n, &spans, w->o->policy ? &w->policy : NULL);
+  }
+  free(spans.list.at);
+  free(regions);
+  return status;
+}
+
+static int judge(struct work *w, struct error *e)
+{
+  struct plan *plan = &w->plan;
+  if (plan->findings.n) {
+    if (w->o->suggest)
+      report_suggest(stdout, &w->lib, plan, w->runs, w->n);
+    report_findings(stderr, &w->lib, plan, w->runs, w->n);
+    return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
+                plan->findings.n, plan->findings.n == 1 ? "" : "s");
+  }
+  return w->o->policy ? policy_check_used(&w->policy, e) : 0;
+}
+
+/* the recipe */
+
+static void put_line(struct bytes *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void put_line(struct bytes *b, const char *format, ...)
+{
+  char *line;
+  va_list ap;
+  va_start(ap, format);
+  int n = vasprintf(&line, format, ap);
+  va_end(ap);
+  if (n < 0)
+    abort();
+  put_bytes(b, line, (size_t)n + 1);
+  free(line);
+}
+
+static void write_recipe(struct work *w)
+{
+  struct plan *plan = &w->plan;
+  struct bytes *b = &plan->recipe;
+  const struct options *o = w->o;
+  for (size_t i = 0; i < o->inits.n; i++)
+    put_line(b, "init %s", o->inits.at[i]);
+  for (size_t i = 0; i < o->env.n; i++)
+    put_line(b, "env %s", o->env.at[i]);
+  if (o->cwd)
+    put_line(b, "cwd %s", o->cwd);
+  if (o->host)
+    put_line(b, "host %s", o->host);
+  for (size_t i = 0; i < plan->keeps.n; i++)
+    put_line(b, "keep %zx %zx", plan->keeps.at[i].offset, plan->keeps.at[i].size);
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (s->kind == SITE_ZERO)
+      put_line(b, "zero %zx %zx", s->offset, s->size);
+    else if (s->kind == SITE_DEAD)
+      put_line(b, "dead %zx", s->offset);
+  }
+}
+
+/* the proof */
+
+static int fail_proof(struct work *w, const char *path, const char *which, const size_t *bad,
+                      size_t n, struct error *e)
+{
+  struct bytes text = {0};
+  for (size_t i = 0; i < n && i < BAD_AT_MOST; i++) {
+    char *name = report_place(&w->lib, w->n ? &w->runs[0] : &w->proof, bad[i]);
+    put_bytes(&text, "\n  ", 3);
+    put_bytes(&text, name, strlen(name));
+    free(name);
+  }
+  put_bytes(&text, "", 1);
+  fail(e, MISMATCH, "%s: %zu word%s of %s not what the freeze expects%s%s", path, n,
+       n == 1 ? "" : "s", which, (char *)text.at, n > BAD_AT_MOST ? "\n  ..." : "");
+  free(text.at);
+  return -1;
+}
+
+/* A fresh init against the plan. */
+static int prove_live(struct work *w, const char *path, struct error *e)
+{
+  size_t bad[BAD_AT_MOST];
+  progress(w, "proof, with a fresh init", 0, 0);
+  if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true, e))
+    return -1;
+  size_t n = prove(&w->plan, &w->proof, false, bad, BAD_AT_MOST);
+  return n ? fail_proof(w, path, "another fresh init are", bad, n, e) : 0;
+}
+
+/* The frozen file, loaded, against the plan. */
+static int prove_frozen(struct work *w, const char *path, struct error *e)
+{
+  size_t bad[BAD_AT_MOST];
+  progress(w, "proof, with the frozen library", 0, 0);
+  if (take(w, &w->proof, w->n, path, &w->frozen, PROOF_SEED + 1, false, e))
+    return -1;
+  size_t n = prove(&w->plan, &w->proof, true, bad, BAD_AT_MOST);
+  return n ? fail_proof(w, w->o->input, "the frozen library, once loaded, are", bad, n, e) : 0;
+}
+
+static int write_and_prove(struct work *w, struct error *e)
+{
+  const char *output = w->o->output;
+  if (write_frozen(&w->lib, &w->plan, &w->table, output, &temporary[0], e) ||
+      library_read(&w->frozen, temporary[0], e) || prove_frozen(w, temporary[0], e) ||
+      write_commit(temporary[0], output, e))
+    return -1;
+  free(temporary[0]);
+  temporary[0] = NULL;
+  return 0;
+}
+
+/* freeze and check */
+
+static int check_output(const struct options *o, struct error *e)
+{
+  struct stat in, out;
+  if (!stat(o->output, &out) && !stat(o->input, &in) && in.st_dev == out.st_dev &&
+      in.st_ino == out.st_ino)
+    return fail(e, USAGE, "%s: is the input as well; give another name to -o", o->output);
+  char *dir = xstrdup(o->output), *slash = strrchr(dir, '/');
+  const char *where = ".";
+  if (slash) {
+    slash[slash == dir] = 0;
+    where = dir;
+  }
+  int status = access(where, W_OK | X_OK) ? fail_errno(e, o->output, "cannot be written") : 0;
+  free(dir);
+  return status;
+}
+
+static int pipeline(struct work *w, bool writes, struct error *e)
+{
+  const struct options *o = w->o;
+  if (library_read(&w->lib, o->input, e))
+    return -1;
+  if (w->lib.note.flags & URF_FROZEN)
+    return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from",
+                o->input);
+  if ((writes && check_output(o, e)) || (o->policy && policy_read(&w->policy, o->policy, e)) ||
+      take_runs(w, e) || (o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
+      compare_runs(w, e) || judge(w, e))
+    return -1;
+  write_recipe(w);
+  place(&w->table, &w->lib, &w->plan);
+  if (prove_live(w, o->input, e) || (writes && write_and_prove(w, e)))
+    return -1;
+  struct summary s = {o->input,  writes ? o->output : NULL, seconds() - w->started,
+                      &w->lib,   &w->plan,
+                      &w->table, (int)w->n};
+  if (o->json || !o->quiet)
+    report_summary(stdout, &s, o->json);
+  return 0;
+}
+
+int freeze(const struct options *o, bool writes, struct error *e)
+{
+  struct work w = {.o = o, .started = seconds(), .cache = module_cache_new()};
+  int status = pipeline(&w, writes, e);
+  work_free(&w);
+  return status;
+}
+
+/* verify */
+
+static void recall(void *context, const char *word, const char *argument)
+{
+  struct options *o = context;
+  if (strcmp(word, "init") == 0)
+    *PUSH(&o->inits) = argument;
+  else if (strcmp(word, "env") == 0)
+    *PUSH(&o->env) = argument;
+  else if (strcmp(word, "cwd") == 0)
+    o->cwd = argument;
+  else if (strcmp(word, "host") == 0 && !o->host)
+    o->host = argument;
+}
+
+/* Words that the dynamic linker computes are in no table; they are what a fresh init has. */
+static void learn_slots(struct plan *plan, const struct capture *live)
+{
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    struct site *s = &plan->sites.at[i];
+    if (s->kind == SITE_POINTER && s->by_ldso)
+      s->value = get_word(live->region + s->offset, (unsigned)s->size) - live->bias;
+  }
+}
+
+/* w->lib is the turf library that was inside the file. */
+static int verify_work(struct work *w, struct error *e)
+{
+  const char *path = w->o->input;
+  if (library_read(&w->frozen, path, e))
+    return -1;
+  if (!(w->frozen.note.flags & URF_FROZEN))
+    return fail(e, REFUSED, "%s: is not frozen; verify takes the output of turf freeze", path);
+  struct options o = *w->o;
+  recipe_each((const char *)w->frozen.table + w->frozen.note.recipe, w->frozen.note.recipe_size,
+              recall, &o);
+  w->o = &o;
+  w->runs = xalloc(sizeof *w->runs);
+  int status = place_read(&w->plan, &w->frozen, e) ||
+               write_original(&w->frozen, &temporary[1], e) ||
+               library_read(&w->lib, temporary[1], e) ||
+               take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e);
+  if (!status) {
+    size_t bad[BAD_AT_MOST];
+    w->n = 1;
+    learn_slots(&w->plan, &w->runs[0]);
+    size_t n = prove(&w->plan, &w->runs[0], false, bad, BAD_AT_MOST);
+    status = n ? fail_proof(w, path, "a fresh init are", bad, n, e) : prove_frozen(w, path, e);
+  }
+  free(o.inits.at);
+  free(o.env.at);
+  return status ? -1 : 0;
+}
+
+int verify(const struct options *o, struct error *e)
+{
+  struct work w = {.o = o, .started = seconds(), .cache = module_cache_new()};
+  int status = verify_work(&w, e);
+  if (!status && !o->quiet)
+    printf("%s: as a fresh init leaves it, %zu bytes, loaded at another address\n", o->input,
+           w.plan.size);
+  w.o = o;
+  work_free(&w);
+  return status;
+}

@@ -1,0 +1,314 @@
+/* The table of a frozen file: laid out here, and read back for verify. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "turf.h"
+
+static void align_to(struct bytes *b, size_t n)
+{
+  while (b->n % n)
+    put_bytes(b, "", 1);
+}
+
+static void put_pointer(struct bytes *b, unsigned word, uint64_t value)
+{
+  unsigned char bytes[8];
+  put_word(bytes, word, value);
+  put_bytes(b, bytes, word);
+}
+
+static bool is_aligned(const struct library *lib, const struct site *s)
+{
+  return (lib->note.data + s->offset) % lib->word == 0;
+}
+
+static bool is_relocated(const struct site *s)
+{
+  return s->kind == SITE_POINTER && !s->by_ldso;
+}
+
+/* RELR (gABI): a word's address, then bitmaps of the 8 * word - 1 words that follow. */
+static void place_pointers(struct table *t, const struct library *lib, const struct plan *plan)
+{
+  const unsigned word = lib->word, bits = 8 * word - 1;
+  uint64_t next = 0, map = 0;
+  t->relr = t->bytes.n;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (!is_relocated(s) || !is_aligned(lib, s))
+      continue;
+    uint64_t address = lib->note.data + s->offset;
+    t->n_pointers++;
+    while (next && address - next >= (uint64_t)bits * word && map) {
+      put_pointer(&t->bytes, word, map << 1 | 1);
+      next += (uint64_t)bits * word;
+      map = 0;
+    }
+    if (next && address - next < (uint64_t)bits * word) {
+      map |= (uint64_t)1 << (address - next) / word;
+      continue;
+    }
+    put_pointer(&t->bytes, word, address);
+    next = address + word;
+  }
+  if (map)
+    put_pointer(&t->bytes, word, map << 1 | 1);
+  t->relr_size = t->bytes.n - t->relr;
+}
+
+static uint32_t put_string(struct bytes *strings, const char *s)
+{
+  size_t n = strlen(s) + 1;
+  for (size_t at = 0; at + n <= strings->n; at += strlen((char *)strings->at + at) + 1)
+    if (strcmp((char *)strings->at + at, s) == 0)
+      return (uint32_t)at;
+  put_bytes(strings, s, n);
+  return (uint32_t)(strings->n - n);
+}
+
+static uint64_t put_sites(struct table *t, const struct plan *plan, size_t import)
+{
+  uint64_t at = 0, n = 0;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (s->kind != SITE_IMPORT || s->by_ldso || s->import != import)
+      continue;
+    put_uleb(&t->bytes, s->offset - at);
+    at = s->offset;
+    n++;
+  }
+  return n;
+}
+
+static bool has_sites(const struct plan *plan, size_t import)
+{
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].kind == SITE_IMPORT && !plan->sites.at[i].by_ldso &&
+        plan->sites.at[i].import == import)
+      return true;
+  return false;
+}
+
+static void place_odd(struct table *t, const struct library *lib, const struct plan *plan)
+{
+  uint64_t at = 0;
+  t->odd = t->bytes.n;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (!is_relocated(s) || is_aligned(lib, s))
+      continue;
+    put_uleb(&t->bytes, s->offset - at);
+    at = s->offset;
+    t->n_odd++;
+  }
+  t->odd_size = t->bytes.n - t->odd;
+}
+
+/* Import records first, as they must be aligned; their lists and names are filled in behind. */
+static void place_imports(struct table *t, const struct plan *plan)
+{
+  struct bytes strings = {0};
+  LIST(struct urf_import) list = {0};
+  put_string(&strings, "");
+  for (size_t i = 0; i < plan->imports.n; i++) {
+    const struct import *m = &plan->imports.at[i];
+    if (!has_sites(plan, i))
+      continue;
+    struct urf_import *import = PUSH(&list);
+    *import = (struct urf_import){.kind = m->kind, .addend = m->addend};
+    import->sites = t->bytes.n;
+    t->n_import_sites += put_sites(t, plan, i);
+    import->sites_size = t->bytes.n - import->sites;
+    import->name = put_string(&strings, m->name);
+    import->version = put_string(&strings, m->version);
+    import->module = put_string(&strings, m->module);
+  }
+  for (size_t i = 0; i < list.n; i++) {
+    list.at[i].name += (uint32_t)t->bytes.n;
+    list.at[i].version += (uint32_t)t->bytes.n;
+    list.at[i].module += (uint32_t)t->bytes.n;
+  }
+  put_bytes(&t->bytes, strings.at, strings.n);
+  align_to(&t->bytes, 8);
+  t->imports = t->bytes.n;
+  t->n_imports = list.n;
+  put_bytes(&t->bytes, list.at, list.n * sizeof *list.at);
+  free(list.at);
+  free(strings.at);
+}
+
+void place(struct table *t, const struct library *lib, const struct plan *plan)
+{
+  *t = (struct table){0};
+  place_pointers(t, lib, plan);
+  place_odd(t, lib, plan);
+  place_imports(t, plan);
+  t->protections = t->bytes.n;
+  t->n_protections = plan->protections.n;
+  put_bytes(&t->bytes, plan->protections.at,
+            plan->protections.n * sizeof *plan->protections.at);
+  t->recipe = t->bytes.n;
+  t->recipe_size = plan->recipe.n;
+  put_bytes(&t->bytes, plan->recipe.at, plan->recipe.n);
+  align_to(&t->bytes, 8);
+}
+
+/* the way back */
+
+struct reader {
+  struct plan *plan;
+  const struct library *lib;
+  const unsigned char *at, *end;
+  bool bad;
+};
+
+static void read_pointer(struct reader *r, uint64_t offset)
+{
+  unsigned word = r->lib->word;
+  if (r->plan->size < word || offset > r->plan->size - word) {
+    r->bad = true;
+    return;
+  }
+  *PUSH(&r->plan->sites) =
+      (struct site){.offset = offset, .size = word, .kind = SITE_POINTER,
+                    .value = get_word(r->plan->image + offset, word)};
+}
+
+static void read_pointers(struct reader *r)
+{
+  const unsigned word = r->lib->word;
+  uint64_t next = 0;
+  for (; r->end - r->at >= (ptrdiff_t)word; r->at += word) {
+    uint64_t entry = get_word(r->at, word);
+    if (!(entry & 1)) {
+      read_pointer(r, entry - r->lib->note.data);
+      next = entry + word;
+      continue;
+    }
+    uint64_t address = next;
+    for (entry >>= 1; entry; entry >>= 1, address += word)
+      if (entry & 1)
+        read_pointer(r, address - r->lib->note.data);
+    next += (uint64_t)(8 * word - 1) * word;
+  }
+}
+
+static uint64_t read_uleb(struct reader *r)
+{
+  uint64_t n = 0;
+  for (unsigned shift = 0; r->at < r->end && shift < 64; shift += 7) {
+    n |= (uint64_t)(*r->at & 0x7f) << shift;
+    if (!(*r->at++ & 0x80))
+      return n;
+  }
+  r->bad = true;
+  r->at = r->end;
+  return n;
+}
+
+static void read_imports(struct reader *r)
+{
+  const struct urf_note *note = &r->lib->note;
+  const char *table = (const char *)r->lib->table;
+  for (uint64_t i = 0; i < note->n_imports; i++) {
+    struct urf_import m;
+    memcpy(&m, table + note->imports + i * sizeof m, sizeof m);
+    *PUSH(&r->plan->imports) =
+        (struct import){xstrdup(table + m.name), xstrdup(table + m.version),
+                        xstrdup(table + m.module), m.kind, m.addend};
+    uint64_t offset = 0;
+    r->at = r->lib->table + m.sites;
+    r->end = r->at + m.sites_size;
+    while (r->at < r->end) {
+      offset += read_uleb(r);
+      if (r->plan->size < r->lib->word || offset > r->plan->size - r->lib->word)
+        r->bad = true;
+      else
+        *PUSH(&r->plan->sites) = (struct site){
+            .offset = offset, .size = r->lib->word, .kind = SITE_IMPORT, .import = (size_t)i};
+    }
+  }
+}
+
+void recipe_each(const char *recipe, size_t size,
+                 void (*f)(void *context, const char *word, const char *argument), void *context)
+{
+  char word[16];
+  for (size_t at = 0; at < size;) {
+    size_t n = strnlen(recipe + at, size - at);
+    const char *space = memchr(recipe + at, ' ', n);
+    if (n == size - at || !space || space - (recipe + at) >= (ptrdiff_t)sizeof word)
+      return;
+    snprintf(word, sizeof word, "%.*s", (int)(space - (recipe + at)), recipe + at);
+    f(context, word, space + 1);
+    at += n + 1;
+  }
+}
+
+static void read_recipe_line(void *context, const char *word, const char *argument)
+{
+  struct reader *r = context;
+  size_t offset = 0, size = r->lib->word;
+  int n = sscanf(argument, "%zx %zx", &offset, &size);
+  bool keep = strcmp(word, "keep") == 0, zero = strcmp(word, "zero") == 0;
+  if (!keep && !zero && strcmp(word, "dead") != 0)
+    return;
+  if (n != (keep || zero ? 2 : 1) || offset > r->plan->size || size > r->plan->size - offset)
+    r->bad = true;
+  else if (keep)
+    *PUSH(&r->plan->keeps) = (struct range){offset, size};
+  else
+    *PUSH(&r->plan->sites) =
+        (struct site){.offset = offset, .size = size, .kind = zero ? SITE_ZERO : SITE_DEAD};
+}
+
+/* What the dynamic linker still does in the region. */
+static void read_slots(struct reader *r)
+{
+  for (size_t i = 0; i < r->lib->slots.n; i++) {
+    const struct slot *slot = &r->lib->slots.at[i];
+    uint64_t offset = slot->address - r->lib->note.data;
+    if (r->plan->size < r->lib->word || offset > r->plan->size - r->lib->word)
+      continue;
+    struct site s = {.offset = offset, .size = r->lib->word, .by_ldso = true};
+    if (slot->kind == SLOT_SYMBOL) {
+      s.kind = SITE_IMPORT;
+      s.import = r->plan->imports.n;
+      *PUSH(&r->plan->imports) =
+          (struct import){xstrdup(slot->symbol), xstrdup(slot->version), xstrdup(""),
+                          URF_IMPORT_SYMBOL, slot->addend};
+    }
+    *PUSH(&r->plan->sites) = s;
+  }
+}
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct site *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+int place_read(struct plan *plan, const struct library *frozen, struct error *e)
+{
+  const struct urf_note *note = &frozen->note;
+  struct reader r = {.plan = plan, .lib = frozen};
+  *plan = (struct plan){.size = frozen->region_size, .align = note->align};
+  plan->image = xalloc(plan->size);
+  memcpy(plan->image, frozen->data,
+         frozen->data_size < plan->size ? frozen->data_size : plan->size);
+  r.at = frozen->table + note->relr;
+  r.end = r.at + note->relr_size;
+  read_pointers(&r);
+  r.at = frozen->table + note->odd;
+  r.end = r.at + note->odd_size;
+  for (uint64_t offset = 0; r.at < r.end;)
+    read_pointer(&r, offset += read_uleb(&r));
+  read_imports(&r);
+  recipe_each((const char *)frozen->table + note->recipe, note->recipe_size, read_recipe_line, &r);
+  read_slots(&r);
+  if (plan->sites.n)
+    qsort(plan->sites.at, plan->sites.n, sizeof *plan->sites.at, by_offset);
+  return r.bad ? fail(e, REFUSED, "%s: its table is damaged", frozen->path) : 0;
+}

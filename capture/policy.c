@@ -1,0 +1,306 @@
+/* The policy file: its lines, and the bytes of a capture that each of them means. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "turf.h"
+
+/* WHAT in its parts. */
+struct target {
+  char *name;                     /* of a symbol, of a part of the region, or of a function */
+  bool heap, has_offset, has_size;
+  uint64_t nth, offset, size;
+};
+
+static const struct {
+  const char *word;
+  enum action action;             /* ACT_NONE: not in this version */
+} actions[] = {
+    {"keep", ACT_KEEP},   {"zero", ACT_ZERO},   {"transient", ACT_NONE},
+    {"rethaw", ACT_NONE}, {"refuse", ACT_NONE},
+};
+
+/* Adds "FILE:LINE: message" to the complaints, which are shown all at once. */
+__attribute__((format(printf, 4, 5))) static void complain(struct bytes *b, const struct policy *p,
+                                                           unsigned line, const char *format, ...)
+{
+  char *text, *whole;
+  va_list ap;
+  va_start(ap, format);
+  if (vasprintf(&text, format, ap) < 0)
+    abort();
+  va_end(ap);
+  whole = xprintf("%s%s:%u: %s", b->n ? "\n" : "", p->path, line, text);
+  put_bytes(b, whole, strlen(whole));
+  free(whole);
+  free(text);
+}
+
+/* 0, or the refusal made of the complaints, which are freed. */
+static int refuse(struct bytes *b, struct error *e)
+{
+  int status = 0;
+  if (b->n)
+    status = fail(e, REFUSED, "%.*s", (int)b->n, (const char *)b->at);
+  free(b->at);
+  return status;
+}
+
+/* All of s is a number, decimal or 0x-hex. */
+static bool number(const char *s, uint64_t *n)
+{
+  bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
+  const char *digits = hex ? s + 2 : s, *valid = hex ? "0123456789abcdefABCDEF" : "0123456789";
+  if (!*digits || digits[strspn(digits, valid)])
+    return false;
+  errno = 0;
+  *n = strtoull(digits, NULL, hex ? 16 : 10);
+  return !errno;
+}
+
+/* NULL, or what is wrong with it; t->name is to be freed either way. */
+static const char *parse_target(struct target *t, const char *what)
+{
+  *t = (struct target){.nth = 1, .heap = strncmp(what, "heap:", 5) == 0};
+  t->name = xstrdup(t->heap ? what + 5 : what);
+  char *offset = strchr(t->name, '+'), *size = NULL, *nth;
+  if (offset) {
+    *offset++ = 0;
+    if ((size = strchr(offset, ':')))
+      *size++ = 0;
+  }
+  if (strchr(t->name, ':'))
+    return "a SIZE needs an OFFSET before it, as in SYMBOL+0:8";
+  t->has_offset = offset != NULL;
+  t->has_size = size != NULL;
+  if (offset && !number(offset, &t->offset))
+    return "the OFFSET is not a number";
+  if (size && (!number(size, &t->size) || !t->size))
+    return "the SIZE is not a number above 0";
+  if (t->heap && (nth = strrchr(t->name, '#'))) {
+    *nth++ = 0;
+    if (!number(nth, &t->nth) || !t->nth)
+      return "what follows # is not a number above 0";
+  }
+  return *t->name ? NULL : "the name is missing";
+}
+
+/* The next word of *at, ended in place, or "". */
+static char *next_word(char **at)
+{
+  char *word = *at + strspn(*at, " \t");
+  *at = word + strcspn(word, " \t");
+  if (**at)
+    *(*at)++ = 0;
+  return word;
+}
+
+static bool is_placeholder(const char *reason)
+{
+  const char *last = strrchr(reason, ' '), *tab = strrchr(reason, '\t');
+  if (tab && (!last || tab > last))
+    last = tab;
+  return strcmp(last ? last + 1 : reason, "REASON") == 0;
+}
+
+static enum action find_action(struct bytes *b, const struct policy *p, unsigned line,
+                               const char *what, const char *word)
+{
+  size_t i = 0, n = sizeof actions / sizeof *actions;
+  while (i < n && strcmp(actions[i].word, word) != 0)
+    i++;
+  if (i < n && actions[i].action != ACT_NONE)
+    return actions[i].action;
+  if (i < n)
+    complain(b, p, line, "%s: action %s is not supported by this version; keep and zero are", what,
+             word);
+  else if (*word)
+    complain(b, p, line, "%s: unknown action %s; keep and zero are known", what, word);
+  else
+    complain(b, p, line, "%s: no action; a line is WHAT ACTION REASON, an action keep or zero",
+             what);
+  return ACT_NONE;
+}
+
+static void parse_line(struct policy *p, struct bytes *b, char *text, unsigned line)
+{
+  struct target t = {0};
+  size_t n = strlen(text);
+  while (n && strchr(" \t\r\n", text[n - 1]))
+    text[--n] = 0;
+  char *what = next_word(&text), *word;
+  if (!*what || *what == '#')
+    return;
+  const char *wrong = parse_target(&t, what);
+  enum action action = ACT_NONE;
+  word = next_word(&text);
+  text += strspn(text, " \t");
+  if (wrong)
+    complain(b, p, line, "%s: %s", what, wrong);
+  else if ((action = find_action(b, p, line, what, word)) == ACT_NONE)
+    ;
+  else if (!*text)
+    complain(b, p, line, "%s: a reason is required behind the action: why is it right?", what);
+  else if (is_placeholder(text))
+    complain(b, p, line, "%s: put the reason in place of the word REASON: why is it right?", what);
+  else
+    *PUSH(&p->lines) = (struct policy_line){
+        .what = xstrdup(what), .reason = xstrdup(text), .action = action, .line = line};
+  free(t.name);
+}
+
+int policy_read(struct policy *p, const char *path, struct error *e)
+{
+  char *text = NULL;
+  size_t cap = 0;
+  unsigned line = 0;
+  struct bytes wrong = {0};
+  ssize_t n;
+  int status = 0;
+  *p = (struct policy){.path = xstrdup(path)};
+  FILE *f = fopen(path, "re");
+  if (!f)
+    return fail_errno(e, path, "cannot open the policy");
+  while (errno = 0, (n = getline(&text, &cap, f)) >= 0) {
+    line++;
+    if (strlen(text) != (size_t)n)
+      complain(&wrong, p, line, "there is a NUL byte in this line");
+    else
+      parse_line(p, &wrong, text, line);
+  }
+  if (!feof(f))
+    status = fail_errno(e, path, "cannot read the policy");
+  fclose(f);
+  free(text);
+  return refuse(&wrong, e) || status ? -1 : 0;
+}
+
+/* Finds [*start, *end) of the symbol, or of .data, .bss or .urf.heap. */
+static bool find_symbol(const struct library *lib, const struct capture *c, const char *name,
+                        uint64_t *start, uint64_t *end)
+{
+  const struct urf_note *note = &lib->note;
+  const struct {
+    const char *name;
+    uint64_t start, end;
+  } parts[] = {{".data", note->data, note->bss},
+               {".bss", note->bss, note->heap},
+               {".urf.heap", note->heap, note->data + c->size}};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (strcmp(parts[i].name, name) == 0) {
+      *start = parts[i].start;
+      *end = parts[i].end;
+      return true;
+    }
+  for (size_t i = 0; i < lib->symbols.n; i++) {
+    const struct symbol *s = &lib->symbols.at[i];
+    if (strcmp(s->name, name) == 0) {
+      *start = s->value;
+      *end = s->value + s->size;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Whether the block is there and was last allocated from within the function, or, where no symbol
+ * covers it, for a call that returns to the address. */
+static bool allocated_by(const struct library *lib, const struct capture *c, const struct block *b,
+                         const char *function)
+{
+  uint64_t address;
+  size_t i = b->used ? capture_allocation(c, b->start - lib->note.data) : SIZE_MAX;
+  if (i == SIZE_MAX || !c->allocations.at[i].caller)
+    return false;
+  uint64_t caller = c->allocations.at[i].caller;
+  const struct symbol *s = library_symbol(lib, caller);
+  if (s)
+    return strcmp(s->name, function) == 0;
+  return number(function, &address) && address == caller;
+}
+
+/* The same for a block; *n is how many the function has, up to the one wanted. */
+static bool find_block(const struct library *lib, const struct capture *c, const struct target *t,
+                       uint64_t *start, uint64_t *end, uint64_t *n)
+{
+  *n = 0;
+  for (size_t i = 0; i < c->blocks.n; i++) {
+    const struct block *b = &c->blocks.at[i];
+    if (!allocated_by(lib, c, b, t->name) || ++*n < t->nth)
+      continue;
+    *start = b->start;
+    *end = b->start + b->size;
+    return true;
+  }
+  return false;
+}
+
+/* A range may end in the word in which the symbol or block ends: words are what is compared. */
+static const char *bind_range(struct range *r, const struct target *t, const struct library *lib,
+                              const struct capture *c, uint64_t start, uint64_t end)
+{
+  uint64_t lo = lib->note.data, hi = lo + c->size, room = hi - start;
+  if (start < lo || start >= hi)
+    return "is not in .data, .bss or the heap, so it is not frozen";
+  if (end == start && !t->has_size)
+    return "has no size in the symbol table; write SYMBOL+OFFSET:SIZE";
+  if (end != start && end < hi)
+    room = (end + lib->word - 1) / lib->word * lib->word - start;
+  uint64_t size = t->has_size ? t->size : end - start - t->offset;
+  if ((end != start && t->offset >= end - start) || t->offset >= room || size > room - t->offset)
+    return "does not reach that far";
+  *r = (struct range){.offset = start + t->offset - lo, .size = size};
+  return NULL;
+}
+
+static void bind_line(const struct policy *p, struct policy_line *l, const struct library *lib,
+                      const struct capture *c, struct bytes *wrong)
+{
+  struct target t;
+  uint64_t start = 0, end = 0, n = 0;
+  const char *text = parse_target(&t, l->what);
+  if (text)
+    complain(wrong, p, l->line, "%s: %s", l->what, text);
+  else if (!t.heap && !find_symbol(lib, c, t.name, &start, &end))
+    complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);
+  else if (t.heap && !find_block(lib, c, &t, &start, &end, &n))
+    complain(wrong, p, l->line, "%s: %s has %ju block%s after init", l->what, t.name, (uintmax_t)n,
+             n == 1 ? "" : "s");
+  else if ((text = bind_range(&l->range, &t, lib, c, start, end)))
+    complain(wrong, p, l->line, "%s: %s %s", l->what, t.name, text);
+  free(t.name);
+}
+
+int policy_bind(struct policy *p, const struct library *lib, const struct capture *c,
+                struct error *e)
+{
+  struct bytes wrong = {0};
+  for (size_t i = 0; i < p->lines.n; i++)
+    bind_line(p, &p->lines.at[i], lib, c, &wrong);
+  return refuse(&wrong, e);
+}
+
+int policy_check_used(const struct policy *p, struct error *e)
+{
+  struct bytes wrong = {0};
+  for (size_t i = 0; i < p->lines.n; i++)
+    if (!p->lines.at[i].used)
+      complain(&wrong, p, p->lines.at[i].line,
+               "%s: nothing there differs between runs or is refused; remove the line",
+               p->lines.at[i].what);
+  return refuse(&wrong, e);
+}
+
+void policy_free(struct policy *p)
+{
+  for (size_t i = 0; i < p->lines.n; i++) {
+    free(p->lines.at[i].what);
+    free(p->lines.at[i].reason);
+  }
+  free(p->lines.at);
+  free(p->path);
+  *p = (struct policy){0};
+}

@@ -1,0 +1,110 @@
+/* The proof: what a process has in memory against what the plan says. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "turf.h"
+
+struct proof {
+  const struct plan *plan;
+  struct capture *c;
+  bool thawed;
+  unsigned word;
+  unsigned char *left;            /* what has to equal the image, byte for byte */
+  uint64_t *address;              /* of the imports in this process */
+  size_t *bad, cap, n;
+};
+
+static void add_bad(struct proof *p, size_t offset)
+{
+  if (p->n && p->n <= p->cap && p->bad[p->n - 1] == offset)
+    return;
+  if (p->n < p->cap)
+    p->bad[p->n] = offset;
+  p->n++;
+}
+
+static void take_image(struct proof *p, size_t offset, size_t size)
+{
+  memcpy(p->left + offset, p->plan->image + offset, size);
+}
+
+/* A word that has to hold one value in this process, and then counts as what the file has. */
+static void expect(struct proof *p, const struct site *s, uint64_t value)
+{
+  if (get_word(p->left + s->offset, p->word) != value)
+    add_bad(p, s->offset);
+  take_image(p, s->offset, s->size);
+}
+
+static bool is_kept(const struct plan *plan, const struct site *s)
+{
+  for (size_t i = 0; i < plan->keeps.n; i++) {
+    const struct range *r = &plan->keeps.at[i];
+    if (s->offset >= r->offset && s->offset + s->size <= r->offset + r->size)
+      return true;
+  }
+  return false;
+}
+
+static void look_at(struct proof *p, const struct site *s)
+{
+  if (!p->thawed && is_kept(p->plan, s))
+    return;
+  switch (s->kind) {
+  case SITE_POINTER: expect(p, s, s->value + p->c->bias); break;
+  case SITE_IMPORT: {
+    uint64_t addend = (uint64_t)p->plan->imports.at[s->import].addend;
+    expect(p, s, p->address[s->import] + addend);
+    break;
+  }
+  case SITE_DEAD:
+  case SITE_ZERO:
+  case SITE_KEEP:
+    if (!p->thawed)
+      take_image(p, s->offset, s->size);
+    break;
+  }
+}
+
+static void find_imports(struct proof *p)
+{
+  p->address = xalloc(p->plan->imports.n * sizeof *p->address);
+  for (size_t i = 0; i < p->plan->imports.n; i++) {
+    const struct import *m = &p->plan->imports.at[i];
+    p->address[i] = capture_resolve(p->c, m->name, m->version, m->kind == URF_IMPORT_VALUE);
+  }
+}
+
+/* The variables of the loader: at work in a frozen library, at rest in its file. */
+static void mask_loader(struct proof *p)
+{
+  const struct urf_note *note = &p->c->lib->note;
+  uint64_t offset = note->state - note->data;
+  if (offset < p->plan->size && note->state_size <= p->plan->size - offset)
+    take_image(p, offset, note->state_size);
+}
+
+size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap)
+{
+  struct proof p = {plan, c, thawed, c->lib->word, NULL, NULL, bad, cap, 0};
+  p.left = xalloc(plan->size);
+  memcpy(p.left, c->region, c->size < plan->size ? c->size : plan->size);
+  find_imports(&p);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    look_at(&p, &plan->sites.at[i]);
+  for (size_t i = 0; i < plan->keeps.n && !thawed; i++)
+    take_image(&p, plan->keeps.at[i].offset, plan->keeps.at[i].size);
+  if (thawed)
+    mask_loader(&p);
+  for (size_t at = 0; at < plan->size; at += p.word) {
+    size_t n = plan->size - at < p.word ? plan->size - at : p.word;
+    if (memcmp(p.left + at, plan->image + at, n) != 0)
+      add_bad(&p, at);
+  }
+  if (c->size > plan->size)
+    add_bad(&p, plan->size);
+  free(p.left);
+  free(p.address);
+  return p.n;
+}

@@ -1,0 +1,363 @@
+/* A capture host in a process of its own, and the conversation with it.
+ *
+ * Several may be alive at a time, but only the one that is being asked runs; the others wait for
+ * their next request.  All of them are traced, so that wait(2) reports their stops: whoever waits
+ * handles the events of all. */
+
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "turf.h"
+
+/* The host's end of the conversation; a number that does not depend on what turf has open. */
+enum { HOST_FD = 3, BUFFER = 1 << 16, TOLD_AT_MOST = 2000 };
+
+struct process {
+  struct process *next;
+  const struct options *o;
+  pid_t pid;
+  int socket, output;             /* the second holds what the host wrote to stdout and stderr */
+  unsigned seed;
+  uint64_t align, step, fault;
+  int status;                     /* as in wait(2), once ended is set */
+  bool ended, late;
+  char *path, *doing;             /* the library that it loads, what it is busy with */
+  size_t at, n;                   /* what is unread in buffer */
+  char buffer[BUFFER];
+};
+
+static struct process *all;
+static int child_fd = -1;
+
+static void interrupted(int signal)
+{
+  freeze_cleanup();
+  /* with the tracer its children die, see PTRACE_O_EXITKILL */
+  struct sigaction standard = {.sa_handler = SIG_DFL};
+  sigaction(signal, &standard, NULL);
+  raise(signal);
+}
+
+void process_setup(void)
+{
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction clean = {.sa_handler = interrupted, .sa_flags = SA_NODEFER};
+  struct sigaction old;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+      sigaction(signals[i], &clean, NULL);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, NULL);
+  child_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Handles what wait(2) has; what no process of ours is a descendant of the one that runs. */
+static void handle_events(struct process *running)
+{
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+    struct process *p = all;
+    while (p && p->pid != pid)
+      p = p->next;
+    bool own = p != NULL;
+    if (!own)
+      p = running;
+    if (trace_event(pid, status, p->seed, p->align, &p->step, &p->fault) || !own)
+      continue;
+    p->ended = true;
+    p->status = status;
+  }
+}
+
+static int64_t milliseconds(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The last lines of what the host and the library said, each behind a bar. */
+static char *told(const struct process *p)
+{
+  char text[TOLD_AT_MOST + 1];
+  off_t end = lseek(p->output, 0, SEEK_END);
+  off_t from = end > TOLD_AT_MOST ? end - TOLD_AT_MOST : 0;
+  ssize_t n = pread(p->output, text, TOLD_AT_MOST, from);
+  if (n <= 0)
+    return xstrdup("");
+  text[n] = 0;
+  struct bytes out = {0};
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    put_bytes(&out, "\n  | ", 5);
+    put_bytes(&out, line, strlen(line));
+  }
+  put_bytes(&out, "", 1);
+  return (char *)out.at;
+}
+
+/* Why there is no answer. */
+static int fail_ended(struct process *p, struct error *e)
+{
+  char *said = told(p);
+  if (p->late)
+    fail(e, REFUSED, "%s: %s did not end within %d s; allow more with --time-limit SECONDS%s",
+         p->path, p->doing, p->o->time_limit, said);
+  else if (p->ended && WIFSIGNALED(p->status))
+    fail(e, REFUSED, "%s: %s ended with signal %d (%s)%s", p->path, p->doing, WTERMSIG(p->status),
+         strsignal(WTERMSIG(p->status)), said);
+  else
+    fail(e, REFUSED, "%s: %s ended the process, with status %d%s", p->path, p->doing,
+         p->ended ? WEXITSTATUS(p->status) : 0, said);
+  free(said);
+  return -1;
+}
+
+void process_doing(struct process *p, const char *format, ...)
+{
+  va_list ap;
+  free(p->doing);
+  va_start(ap, format);
+  if (vasprintf(&p->doing, format, ap) < 0)
+    abort();
+  va_end(ap);
+}
+
+/* Waits until the socket has bytes (or its end). */
+static int await(struct process *p, struct error *e)
+{
+  int64_t deadline = milliseconds() + (int64_t)p->o->time_limit * 1000;
+  for (;;) {
+    struct pollfd fds[] = {{child_fd, POLLIN, 0}, {p->socket, POLLIN, 0}};
+    int64_t left = deadline - milliseconds();
+    int ready = left > 0 ? poll(fds, 2, left > 1000 ? 1000 : (int)left) : 0;
+    if (ready < 0 && errno != EINTR)
+      return fail_errno(e, p->path, "poll");
+    struct signalfd_siginfo info;
+    while (read(child_fd, &info, sizeof info) > 0)
+      ;
+    handle_events(p);
+    if (ready > 0 && fds[1].revents)
+      return 0;
+    if (left <= 0) {
+      p->late = true;
+      return fail_ended(p, e);
+    }
+  }
+}
+
+/* At least one byte into the buffer. */
+static int fill(struct process *p, struct error *e)
+{
+  ssize_t got;
+  if (p->at) {
+    memmove(p->buffer, p->buffer + p->at, p->n);
+    p->at = 0;
+  }
+  if (p->n == BUFFER)
+    return fail(e, SYSTEM, "%s: the host program says more than a line", p->path);
+  do {
+    if (await(p, e))
+      return -1;
+    got = recv(p->socket, p->buffer + p->n, BUFFER - p->n, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    p->n += (size_t)got;
+    return 0;
+  }
+  /* the end of the socket comes before the news of the process's */
+  for (int i = 0; i < 500 && !p->ended; i++) {
+    handle_events(p);
+    if (!p->ended)
+      poll(NULL, 0, 10);
+  }
+  return fail_ended(p, e);
+}
+
+const char *process_line(struct process *p, struct error *e)
+{
+  size_t looked = 0;
+  for (;;) {
+    char *line = p->buffer + p->at, *end = memchr(line + looked, '\n', p->n - looked);
+    if (end) {
+      *end = 0;
+      p->at += (size_t)(end - line) + 1;
+      p->n -= (size_t)(end - line) + 1;
+      return line;
+    }
+    looked = p->n;
+    if (fill(p, e))
+      return NULL;
+  }
+}
+
+const char *process_ask(struct process *p, struct error *e, const char *format, ...)
+{
+  char *line;
+  va_list ap;
+  va_start(ap, format);
+  int n = vasprintf(&line, format, ap);
+  va_end(ap);
+  if (n < 0)
+    abort();
+  line[n] = '\n';
+  ssize_t sent = send(p->socket, line, (size_t)n + 1, MSG_NOSIGNAL);
+  free(line);
+  return sent == n + 1 ? process_line(p, e) : (fail_ended(p, e), NULL);
+}
+
+int process_read(struct process *p, void *out, size_t n, struct error *e)
+{
+  unsigned char *to = out;
+  while (n) {
+    if (!p->n && fill(p, e))
+      return -1;
+    size_t part = p->n < n ? p->n : n;
+    memcpy(to, p->buffer + p->at, part);
+    p->at += part;
+    p->n -= part;
+    to += part;
+    n -= part;
+  }
+  return 0;
+}
+
+uint64_t process_fault(const struct process *p)
+{
+  return p->ended && WIFSIGNALED(p->status) ? p->fault : 0;
+}
+
+static char *host_path(const struct options *o, const struct library *lib)
+{
+  if (o->host)
+    return realpath(o->host, NULL);
+  char *dir = turf_lib_dir();
+  char *path = xprintf("%s/turf/host-" HOST_NAME "-%s", dir, lib->libc == LIBC_MUSL ? "musl" : "glibc");
+  free(dir);
+  return path;
+}
+
+/* The child, up to execve(2).  What fails is told over the socket. */
+static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
+                                  int socket, int output)
+{
+  char *argv[] = {(char *)host, (char *)"3", (char *)path, NULL};
+  char **env = xalloc((o->env.n + 1) * sizeof *env);
+  for (size_t i = 0; i < o->env.n; i++)
+    env[i] = (char *)o->env.at[i];
+  sigset_t none;
+  sigemptyset(&none);
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const char *what = host;
+  if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
+      dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(socket, HOST_FD) < 0 ||
+      close_range(HOST_FD + 1, ~0u, 0) || sigprocmask(SIG_SETMASK, &none, NULL) || trace_me())
+    what = "the host process";
+  else if (chdir(o->cwd ? o->cwd : "/"))
+    what = o->cwd;
+  else
+    execve(host, argv, env);
+  dprintf(HOST_FD, "system %s: %s\n", what, strerror(errno));
+  _exit(1);
+}
+
+/* Up to the point where the child is stopped and traced. */
+static int launch(struct process *p, const char *host, struct error *e)
+{
+  int pair[2], status;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+    return fail_errno(e, host, "socketpair");
+  p->socket = pair[0];
+  p->output = memfd_create("output", MFD_CLOEXEC);
+  p->pid = p->output < 0 ? -1 : fork();
+  if (p->pid == 0) {
+    /* a descriptor that stands where the host's shall go is moved out of the way */
+    int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, 10), output = fcntl(p->output, F_DUPFD_CLOEXEC, 10);
+    become_host(p->o, host, p->path, socket, output);
+  }
+  close(pair[1]);
+  if (p->pid < 0)
+    return fail_errno(e, host, "cannot be started");
+  while (waitpid(p->pid, &status, __WALL) < 0)
+    if (errno != EINTR)
+      return fail_errno(e, host, "waitpid");
+  if (!WIFSTOPPED(status)) {
+    p->ended = true;
+    p->status = status;
+  } else if (trace_begin(p->pid))
+    return fail_errno(e, host, "cannot be traced (ptrace)");
+  return 0;
+}
+
+struct process *process_start(const struct options *o, const struct library *lib, const char *path,
+                              unsigned seed, uint64_t align, struct error *e)
+{
+  struct process *p = xalloc(sizeof *p);
+  *p = (struct process){.o = o, .pid = -1, .socket = -1, .output = -1, .seed = seed, .align = align};
+  char *host = host_path(o, lib);
+  p->path = realpath(path, NULL);
+  p->doing = xstrdup("loading it");
+  p->next = all;
+  all = p;
+  if (!p->path)
+    fail_errno(e, path, "cannot be found");
+  else if (!host || access(host, X_OK))
+    fail_errno(e, host ? host : o->host,
+               o->host ? "--host" : "there is no host program for the library's libc (build turf "
+                                    "where that libc's compiler is installed, or use --host)");
+  else if (!launch(p, host, e)) {
+    free(host);
+    return p;
+  }
+  free(host);
+  process_end(p);
+  return NULL;
+}
+
+void process_end(struct process *p)
+{
+  if (!p)
+    return;
+  if (p->pid > 0 && !p->ended) {
+    kill(-p->pid, SIGKILL);
+    kill(p->pid, SIGKILL);
+    for (int i = 0; i < 1000 && !p->ended; i++) {
+      handle_events(p);
+      if (!p->ended)
+        poll(NULL, 0, i < 20 ? 1 : 10);
+    }
+  }
+  if (p->o->verbose && p->output >= 0) {
+    char *said = told(p);
+    if (*said)
+      fprintf(stderr, "%s says:%s\n", p->path, said);
+    free(said);
+  }
+  if (p->socket >= 0)
+    close(p->socket);
+  if (p->output >= 0)
+    close(p->output);
+  for (struct process **at = &all; *at; at = &(*at)->next)
+    if (*at == p) {
+      *at = p->next;
+      break;
+    }
+  free(p->path);
+  free(p->doing);
+  free(p);
+}
