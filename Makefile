@@ -20,7 +20,7 @@ TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icaptu
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
 LOADER = thaw state host heap alloc map exit libc cxx
-TURF = main read run trace capture diff classify place policy report write prove info freeze util
+TURF = main read run trace capture diff classify import finding place policy report write dynamic original prove info freeze util
 HOSTS = glibc $(if $(MUSL_CC),musl)
 
 all: $(B)/bin/turf $(B)/lib/liburf.a $(B)/lib/urf.ld $(B)/include/urf.h \

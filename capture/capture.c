@@ -240,7 +240,6 @@ static int ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct 
 static int take_region(struct capture *c, struct error *e)
 {
   static unsigned char chunk[CHUNK];
-  static const unsigned char zeros[PAGE];
   c->room = (c->lib->region_size + 2 * PAGE) & ~(size_t)(PAGE - 1);
   if (c->size > c->room)
     return unexpected(c->lib, "the heap ends behind its reserve", e);
@@ -255,11 +254,7 @@ static int take_region(struct capture *c, struct error *e)
     size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
     if (process_read(c->process, chunk, n, e))
       return -1;
-    for (size_t i = 0; i < n; i += PAGE) {
-      size_t part = n - i < PAGE ? n - i : PAGE;
-      if (memcmp(chunk + i, zeros, part) != 0)
-        memcpy(c->region + at + i, chunk + i, part);
-    }
+    copy_sparse(c->region + at, chunk, n);
   }
   return 0;
 }

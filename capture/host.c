@@ -6,10 +6,12 @@
  * other end.  It does nothing on its own account between loading the library and the last init, so
  * that what the library sees is an idle process. */
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #include "format.h"
+
+enum { PAGE = 4096 };
 
 /* Room for one record per event, taken from the kernel page by page as it fills. */
 #define RECORDS ((size_t)1 << 30)
@@ -44,17 +48,29 @@ static void block(void *p, uintptr_t size, int used)
 __attribute__((visibility("default"))) struct urf_host handshake __asm__(URF_HOST_SYMBOL) = {
     .version = URF_HOST_VERSION, .allocated = allocated, .block = block};
 
+static size_t to_page_end(const char *p)
+{
+  return PAGE - (uintptr_t)p % PAGE;
+}
+
+/* Pages that init made inaccessible are opened; turf has been told of them by then. */
 static void put(const void *data, size_t n)
 {
   const char *p = data;
+  size_t part = n;
   while (n) {
-    ssize_t done = write(line_fd, p, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
+    ssize_t done = write(line_fd, p, part < n ? part : n);
+    if (done > 0) {
+      p += done;
+      n -= (size_t)done;
+      part = n;
+    } else if (done < 0 && errno == EFAULT && part > to_page_end(p))
+      part = to_page_end(p); /* it may be any page of those */
+    else if (done < 0 && errno == EFAULT) {
+      if (mprotect((void *)((uintptr_t)p & ~(uintptr_t)(PAGE - 1)), PAGE, PROT_READ))
+        _exit(1);
+    } else if (done == 0 || errno != EINTR)
       _exit(1);
-    p += done;
-    n -= (size_t)done;
   }
 }
 
@@ -119,19 +135,60 @@ static void run_init(void *library, const char *name, int has_result)
   SAY("result %d\n", result);
 }
 
-static void seal(void)
+static unsigned long count_threads(void)
 {
+  unsigned long n = 0;
+  DIR *dir = opendir("/proc/self/task");
+  struct dirent *entry;
+  while (dir && (entry = readdir(dir)))
+    n += entry->d_name[0] != '.';
+  if (dir)
+    closedir(dir);
+  return n;
+}
+
+/* What is asked of dl_iterate_phdr: the library, and the first byte of its thread-local variables that
+ * is not as it was at the start, or -1. */
+struct tls {
+  const struct link_map *map;
+  long differs;
+};
+
+static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct tls *tls = arg;
+  if (info->dlpi_addr != tls->map->l_addr || strcmp(info->dlpi_name, tls->map->l_name) != 0 ||
+      size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
+    return 0;
+  const unsigned char *data = info->dlpi_tls_data;
+  for (int i = 0; data && i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+    const unsigned char *start = (const unsigned char *)(info->dlpi_addr + ph->p_vaddr);
+    for (size_t at = 0; ph->p_type == PT_TLS && tls->differs < 0 && at < ph->p_memsz; at++)
+      if (data[at] != (at < ph->p_filesz ? start[at] : 0))
+        tls->differs = (long)at;
+  }
+  return 1;
+}
+
+static void seal(const struct link_map *map)
+{
+  struct tls tls = {map, -1};
   if (!handshake.seal) {
     SAY("frozen\n");
     return;
   }
+  unsigned long n_threads = count_threads();
+  dl_iterate_phdr(see_tls, &tls);
   handshake.seal();
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx\n", (unsigned long)handshake.top,
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %ld\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
-      (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations);
+      (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
+      tls.differs);
 }
 
-static void resolve(void *library, const char *name, const char *version)
+/* version is "-" for any; held: what the pointer there points to */
+static void resolve(void *library, const char *name, const char *version, int held)
 {
   void *p = NULL;
 #ifdef __GLIBC__
@@ -147,10 +204,12 @@ static void resolve(void *library, const char *name, const char *version)
     p = dlsym(RTLD_DEFAULT, name);
   if (!p)
     p = dlsym(library, name);
+  if (p && held)
+    p = *(void **)p;
   SAY("at %lx\n", (unsigned long)p);
 }
 
-static void obey(void *library, const char *line)
+static void obey(void *library, const struct link_map *map, const char *line)
 {
   unsigned long address, size;
   char name[2048], version[256];
@@ -159,7 +218,7 @@ static void obey(void *library, const char *line)
   else if (sscanf(line, "void %2047s", name) == 1)
     run_init(library, name, 0);
   else if (strcmp(line, "seal") == 0)
-    seal();
+    seal(map);
   else if (strcmp(line, "modules") == 0) {
     dl_iterate_phdr(say_module, NULL);
     SAY("end\n");
@@ -169,7 +228,9 @@ static void obey(void *library, const char *line)
     SAY("bytes\n");
     put((const void *)address, size);
   } else if (sscanf(line, "resolve %2047s %255s", name, version) == 2)
-    resolve(library, name, version);
+    resolve(library, name, version, 0);
+  else if (sscanf(line, "held %2047s %255s", name, version) == 2)
+    resolve(library, name, version, 1);
   else
     _exit(1);
 }
@@ -205,6 +266,6 @@ int main(int argc, char **argv)
       continue;
     line[n - 1] = 0;
     n = 0;
-    obey(library, line);
+    obey(library, map, line);
   }
 }

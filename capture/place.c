@@ -296,8 +296,8 @@ int place_read(struct plan *plan, const struct library *frozen, struct error *e)
   struct reader r = {.plan = plan, .lib = frozen};
   *plan = (struct plan){.size = frozen->region_size, .align = note->align};
   plan->image = xalloc(plan->size);
-  memcpy(plan->image, frozen->data,
-         frozen->data_size < plan->size ? frozen->data_size : plan->size);
+  copy_sparse(plan->image, frozen->data,
+              frozen->data_size < plan->size ? frozen->data_size : plan->size);
   r.at = frozen->table + note->relr;
   r.end = r.at + note->relr_size;
   read_pointers(&r);

@@ -89,7 +89,7 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
 {
   struct proof p = {plan, c, thawed, c->lib->word, NULL, NULL, bad, cap, 0};
   p.left = xalloc(plan->size);
-  memcpy(p.left, c->region, c->size < plan->size ? c->size : plan->size);
+  copy_sparse(p.left, c->region, c->size < plan->size ? c->size : plan->size);
   find_imports(&p);
   for (size_t i = 0; i < plan->sites.n; i++)
     look_at(&p, &plan->sites.at[i]);

@@ -54,6 +54,9 @@ struct bytes {
 void put_bytes(struct bytes *b, const void *data, size_t n);
 void put_uleb(struct bytes *b, uint64_t n);
 
+/* Copies to memory that is all zero, and leaves pages alone that shall be zero. */
+void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
+
 /* A pointer of the file's machine, of word bytes, at any address. */
 uint64_t get_word(const void *p, unsigned word);
 void put_word(void *p, unsigned word, uint64_t value);

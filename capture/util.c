@@ -100,7 +100,8 @@ void put_bytes(struct bytes *b, const void *data, size_t n)
     b->cap = b->cap ? b->cap * 2 : 256;
     b->at = xrealloc(b->at, b->cap);
   }
-  memcpy(b->at + b->n, data, n);
+  if (n)
+    memcpy(b->at + b->n, data, n);
   b->n += n;
 }
 
@@ -110,6 +111,16 @@ void put_uleb(struct bytes *b, uint64_t n)
     unsigned char c = (unsigned char)((n & 0x7f) | (n > 0x7f ? 0x80 : 0));
     put_bytes(b, &c, 1);
   } while (n >>= 7);
+}
+
+void copy_sparse(unsigned char *to, const unsigned char *from, size_t n)
+{
+  static const unsigned char zeros[4096];
+  for (size_t at = 0; at < n; at += sizeof zeros) {
+    size_t part = n - at < sizeof zeros ? n - at : sizeof zeros;
+    if (memcmp(from + at, zeros, part) != 0)
+      memcpy(to + at, from + at, part);
+  }
 }
 
 uint64_t get_word(const void *p, unsigned word)

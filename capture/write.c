@@ -11,8 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,20 +18,13 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "reloc.h"
-#include "turf.h"
+#include "write.h"
 
 #define BLOCK 4096u               /* the smallest hole worth leaving */
 #define HUGE_PAGE 0x200000u
 #define TABLE_ALIGN 16u
 #define MERGE 32u                 /* original bytes that stand closer become one piece: two headers
                                      of a piece and their padding are as long */
-
-/* A table of the dynamic linker, by DT_ entries; size 0 when there is none. */
-struct part {
-  uint64_t address, size;
-  uint64_t left;                  /* bytes of it that stay */
-};
 
 /* Bytes of the input that the output has not. */
 struct run {
@@ -46,31 +37,7 @@ struct runs {
   LIST(struct run) list;
 };
 
-struct writer {
-  const struct library *lib;
-  const struct plan *plan;
-  const struct table *table;
-  const char *output;
-  struct error *e;
-  int in, out;
-  Elf *elf;                       /* conversions, never written by libelf */
-  GElf_Ehdr ehdr;
-  GElf_Phdr *segments;
-  size_t n_segments, last;        /* the segment with the region */
-  mode_t mode;
-  size_t size;                    /* of the input */
-  unsigned char *old, *head;      /* the input, as it is and to be patched */
-  uint64_t data_offset;
-  Elf_Data *dynamic;
-  uint64_t dynamic_offset;
-  struct part rela, relr, init;
-  uint64_t n_relative;            /* at the start of rela */
-  struct bytes tail;              /* .urf.table */
-  uint64_t tail_address, origin;  /* its address; offset of struct urf_origin in it */
-  uint64_t at;                    /* end of the output so far */
-};
-
-static int damaged(struct writer *w, const char *what)
+int write_refuse(struct writer *w, const char *what)
 {
   return fail(w->e, REFUSED, "%s: cannot be frozen: %s", w->lib->path, what);
 }
@@ -87,7 +54,7 @@ static uint64_t round_up(uint64_t n, uint64_t align)
 }
 
 /* Puts n things in memory form to their place in the head. */
-static int put_form(struct writer *w, void *from, Elf_Type type, size_t size, void *to)
+int write_form(struct writer *w, void *from, Elf_Type type, size_t size, void *to)
 {
   Elf_Data in = {.d_buf = from, .d_type = type, .d_version = EV_CURRENT, .d_size = size};
   Elf_Data out = in;
@@ -108,7 +75,7 @@ static int put_ehdr(struct writer *w, GElf_Ehdr *ehdr)
   if (!gelf_update_ehdr(w->elf, ehdr))
     return fail_elf(w->e, SYSTEM, w->lib->path, "ELF header");
   form = is32(w) ? (void *)elf32_getehdr(w->elf) : (void *)elf64_getehdr(w->elf);
-  return put_form(w, form, ELF_T_EHDR, gelf_fsize(w->elf, ELF_T_EHDR, 1, EV_CURRENT), w->head);
+  return write_form(w, form, ELF_T_EHDR, gelf_fsize(w->elf, ELF_T_EHDR, 1, EV_CURRENT), w->head);
 }
 
 /* What the reader read is what is written; the mappings see later changes of the file, or not. */
@@ -153,7 +120,7 @@ static int read_segments(struct writer *w)
   const struct urf_note *note = &w->lib->note;
   uint64_t end = 0, behind = note->heap + note->heap_reserve;
   if (elf_getphdrnum(w->elf, &w->n_segments) || !w->n_segments)
-    return damaged(w, "it has no program headers");
+    return write_refuse(w, "it has no program headers");
   w->segments = xalloc(w->n_segments * sizeof *w->segments);
   w->last = w->n_segments;
   for (size_t i = 0; i < w->n_segments; i++) {
@@ -163,23 +130,23 @@ static int read_segments(struct writer *w)
     if (p->p_type != PT_LOAD)
       continue;
     if (p->p_offset > w->size || p->p_filesz > w->size - p->p_offset)
-      return damaged(w, "a segment ends behind the end of the file");
+      return write_refuse(w, "a segment ends behind the end of the file");
     end = p->p_offset + p->p_filesz > end ? p->p_offset + p->p_filesz : end;
     w->last = i;
   }
   GElf_Phdr *last = w->last < w->n_segments ? &w->segments[w->last] : NULL;
   if (!last || note->data < last->p_vaddr || note->data - last->p_vaddr > last->p_filesz ||
       last->p_offset + last->p_filesz != end)
-    return damaged(w, "the region (.data .bss .urf.heap) is not in its last segment");
+    return write_refuse(w, "the region (.data .bss .urf.heap) is not in its last segment");
   w->data_offset = last->p_offset + (note->data - last->p_vaddr);
   /* .urf.table has 8 bytes, see loader/state.c */
   if (last->p_vaddr + last->p_memsz > round_up(behind, 8) + 8)
-    return damaged(w, "something stands behind .urf.heap; a section that urf.ld does not know?");
+    return write_refuse(w, "something stands behind .urf.heap; a section that urf.ld does not know?");
   return check_unchanged(w, end);
 }
 
 /* The head's offset of size bytes that the dynamic linker sees at address. */
-static int find(struct writer *w, const char *what, uint64_t address, uint64_t size, uint64_t *out)
+int write_find(struct writer *w, const char *what, uint64_t address, uint64_t size, uint64_t *out)
 {
   for (size_t i = 0; i < w->n_segments; i++) {
     const GElf_Phdr *p = &w->segments[i];
@@ -192,218 +159,6 @@ static int find(struct writer *w, const char *what, uint64_t address, uint64_t s
   }
   return fail(w->e, REFUSED, "%s: cannot be frozen: %s is not in front of the region", w->lib->path,
               what);
-}
-
-/* In memory form; NULL and an error when it cannot be had. */
-static Elf_Data *get_table(struct writer *w, const char *what, const struct part *part,
-                           Elf_Type type, uint64_t *offset)
-{
-  Elf_Data *data;
-  if (find(w, what, part->address, part->size, offset))
-    return NULL;
-  /* gelf_get* count with an int */
-  if (part->size / w->lib->word > INT_MAX) {
-    (void)damaged(w, "a table of the dynamic linker is too large");
-    return NULL;
-  }
-  data = elf_getdata_rawchunk(w->elf, (int64_t)*offset, part->size, type);
-  if (!data)
-    (void)fail_elf(w->e, REFUSED, w->lib->path, what);
-  return data;
-}
-
-static int read_dynamic(struct writer *w)
-{
-  struct part whole = {0};
-  GElf_Dyn dyn;
-  for (size_t i = 0; i < w->n_segments; i++)
-    if (w->segments[i].p_type == PT_DYNAMIC)
-      whole = (struct part){w->segments[i].p_vaddr, w->segments[i].p_filesz, 0};
-  if (!whole.size) /* a static program at a fixed address */
-    return 0;
-  w->dynamic = get_table(w, ".dynamic", &whole, ELF_T_DYN, &w->dynamic_offset);
-  if (!w->dynamic)
-    return -1;
-  for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++)
-    switch (dyn.d_tag) {
-    case DT_RELA: w->rela.address = dyn.d_un.d_ptr; break;
-    case DT_RELASZ: w->rela.size = dyn.d_un.d_val; break;
-    case DT_RELR: w->relr.address = dyn.d_un.d_ptr; break;
-    case DT_RELRSZ: w->relr.size = dyn.d_un.d_val; break;
-    case DT_INIT_ARRAY: w->init.address = dyn.d_un.d_ptr; break;
-    case DT_INIT_ARRAYSZ: w->init.size = dyn.d_un.d_val; break;
-    default: break;
-    }
-  return 0;
-}
-
-static int compare_site(const void *key, const void *element)
-{
-  const size_t *offset = key;
-  const struct site *site = element;
-  return *offset < site->offset ? -1 : *offset > site->offset;
-}
-
-/* Whether a relocation would overwrite what is frozen, or belongs to a constructor that has run. */
-static bool dropped(const struct writer *w, uint64_t address)
-{
-  const struct library *lib = w->lib;
-  if (address - w->init.address < w->init.size)
-    return address - w->init.address >= w->init.left;
-  if (address - lib->note.data >= lib->region_size)
-    return false;
-  size_t offset = (size_t)(address - lib->note.data);
-  const struct site *site = w->plan->sites.n
-                                ? bsearch(&offset, w->plan->sites.at, w->plan->sites.n,
-                                          sizeof *w->plan->sites.at, compare_site)
-                                : NULL;
-  return !site || !site->by_ldso;
-}
-
-/* The constructors have run: the loader's own, which urf.ld puts first, is the only one to stay. */
-static int cut_init_array(struct writer *w)
-{
-  uint64_t offset;
-  if (!w->dynamic)
-    return 0;
-  if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->word)
-    return damaged(w, ".init_array does not start with the loader; was it linked with -T urf.ld?");
-  w->init.left = w->lib->word;
-  if (find(w, ".init_array", w->init.address, w->init.size, &offset))
-    return -1;
-  memset(w->head + offset + w->init.left, 0, w->init.size - w->init.left);
-  return 0;
-}
-
-/* Left out rather than turned into NONE, which has no place in a shared object. */
-static int filter_rela(struct writer *w)
-{
-  uint64_t offset;
-  GElf_Rela r;
-  int n = 0;
-  if (!w->rela.size)
-    return 0;
-  Elf_Data *data = get_table(w, ".rela.dyn", &w->rela, ELF_T_RELA, &offset);
-  if (!data)
-    return -1;
-  for (int i = 0; gelf_getrela(data, i, &r); i++) {
-    if (dropped(w, r.r_offset))
-      continue;
-    if (GELF_R_TYPE(r.r_info) == R_RELATIVE && w->n_relative == (uint64_t)n)
-      w->n_relative++;
-    if (!gelf_update_rela(data, n++, &r))
-      return fail_elf(w->e, SYSTEM, w->lib->path, ".rela.dyn");
-  }
-  w->rela.left = gelf_fsize(w->elf, ELF_T_RELA, (size_t)n, EV_CURRENT);
-  memset((char *)data->d_buf + w->rela.left, 0, data->d_size - w->rela.left);
-  return put_form(w, data->d_buf, ELF_T_RELA, data->d_size, w->head + offset);
-}
-
-/* RELR (gABI): an address, or a bitmap (lowest bit set) of the words behind what came before. */
-struct relr {
-  struct bytes out;
-  unsigned word;
-  uint64_t next, bits;            /* of the bitmap not yet put: first address, bits from bit 0 */
-};
-
-static void put_word(struct relr *r, uint64_t n)
-{
-  uint32_t half = (uint32_t)n;
-  put_bytes(&r->out, r->word == sizeof half ? (void *)&half : (void *)&n, r->word);
-}
-
-static uint64_t get_word(const Elf_Data *data, size_t i, unsigned word)
-{
-  uint64_t n = 0;
-  uint32_t half;
-  const char *at = (const char *)data->d_buf + i * word;
-  if (word == sizeof n)
-    return memcpy(&n, at, sizeof n), n;
-  return memcpy(&half, at, sizeof half), half;
-}
-
-static void flush_bitmap(struct relr *r)
-{
-  if (!r->bits)
-    return;
-  put_word(r, r->bits << 1 | 1);
-  r->next += (8 * r->word - 1) * (uint64_t)r->word;
-  r->bits = 0;
-}
-
-static void add_relr(struct relr *r, uint64_t address)
-{
-  uint64_t covered = (8 * r->word - 1) * (uint64_t)r->word;
-  if (address - r->next >= covered)
-    flush_bitmap(r);
-  if (r->out.n && address - r->next < covered && (address - r->next) % r->word == 0) {
-    r->bits |= 1ull << (address - r->next) / r->word;
-    return;
-  }
-  flush_bitmap(r);
-  put_word(r, address);
-  r->next = address + r->word;
-}
-
-/* Packed again, as tightly as it goes, the rest is no longer than the whole was. */
-static int filter_relr(struct writer *w)
-{
-  struct relr r = {.word = w->lib->word};
-  uint64_t offset, where = 0, entry;
-  if (!w->relr.size)
-    return 0;
-  Elf_Data *data = get_table(w, ".relr.dyn", &w->relr, ELF_T_ADDR, &offset);
-  if (!data)
-    return -1;
-  for (size_t i = 0; i < data->d_size / r.word; i++) {
-    entry = get_word(data, i, r.word);
-    if (!(entry & 1)) {
-      if (!dropped(w, entry))
-        add_relr(&r, entry);
-      where = entry + r.word;
-      continue;
-    }
-    for (uint64_t word = where; entry >>= 1; word += r.word)
-      if (entry & 1 && !dropped(w, word))
-        add_relr(&r, word);
-    where += (8 * r.word - 1) * (uint64_t)r.word;
-  }
-  flush_bitmap(&r);
-  w->relr.left = r.out.n;
-  int result = r.out.n > data->d_size ? damaged(w, ".relr.dyn is not in order") : 0;
-  if (!result) {
-    memset(data->d_buf, 0, data->d_size);
-    if (r.out.n)
-      memcpy(data->d_buf, r.out.at, r.out.n);
-    result = put_form(w, data->d_buf, ELF_T_ADDR, data->d_size, w->head + offset);
-  }
-  free(r.out.at);
-  return result;
-}
-
-/* DT_INIT has run, too.  The array has DT_NULL at its end: as many as are needed. */
-static int put_dynamic(struct writer *w)
-{
-  GElf_Dyn dyn = {0};
-  int n = 0;
-  if (!w->dynamic)
-    return 0;
-  for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
-    switch (dyn.d_tag) {
-    case DT_INIT: continue;
-    case DT_RELASZ: dyn.d_un.d_val = w->rela.left; break;
-    case DT_RELACOUNT: dyn.d_un.d_val = w->n_relative; break;
-    case DT_RELRSZ: dyn.d_un.d_val = w->relr.left; break;
-    case DT_INIT_ARRAYSZ: dyn.d_un.d_val = w->init.left; break;
-    default: break;
-    }
-    if (!gelf_update_dyn(w->dynamic, n++, &dyn))
-      return fail_elf(w->e, SYSTEM, w->lib->path, ".dynamic");
-  }
-  size_t used = gelf_fsize(w->elf, ELF_T_DYN, (size_t)n, EV_CURRENT);
-  memset((char *)w->dynamic->d_buf + used, 0, w->dynamic->d_size - used);
-  return put_form(w, w->dynamic->d_buf, ELF_T_DYN, w->dynamic->d_size,
-                  w->head + w->dynamic_offset);
 }
 
 /* Appends the bytes of a that b has not; they are one segment's, or part of it. */
@@ -448,7 +203,7 @@ static int make_tail(struct writer *w, uint64_t note_offset)
   while (p->p_type != PT_LOAD)
     p++;
   if (p->p_offset || headers > p->p_filesz || headers > w->data_offset || headers > 0x10000)
-    return damaged(w, "the program headers are not next to the ELF header");
+    return write_refuse(w, "the program headers are not next to the ELF header");
   /* Their new bytes say how large the tail is: until they are put, make them differ throughout. */
   for (uint64_t i = 0; i < headers; i++)
     w->head[i] = (unsigned char)~w->old[i];
@@ -512,6 +267,255 @@ static int put_segments(struct writer *w)
   if (!gelf_update_phdr(w->elf, (int)w->last, last))
     return fail_elf(w->e, SYSTEM, w->lib->path, "program header");
   void *form = is32(w) ? (void *)elf32_getphdr(w->elf) : (void *)elf64_getphdr(w->elf);
-  return put_form(w, form, ELF_T_PHDR, gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT),
+  return write_form(w, form, ELF_T_PHDR, gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT),
                   w->head + w->ehdr.e_phoff);
+}
+
+static int put(struct writer *w, uint64_t offset, const unsigned char *at, size_t n)
+{
+  while (n) {
+    ssize_t done = pwrite(w->out, at, n, (off_t)offset);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return fail_errno(w->e, w->output, "cannot be written");
+    at += done;
+    n -= (size_t)done;
+    offset += (uint64_t)done;
+  }
+  return 0;
+}
+
+/* Blocks of zeros become holes of the new file. */
+static int put_sparse(struct writer *w, uint64_t offset, const unsigned char *at, uint64_t n)
+{
+  static const unsigned char zero[BLOCK];
+  uint64_t start = 0, i = 0, end;
+  for (; i < n; i = end) {
+    end = round_up(offset + i + 1, BLOCK) - offset;
+    end = end < n ? end : n;
+    if (memcmp(at + i, zero, end - i) != 0)
+      continue;
+    if (put(w, offset + start, at + start, i - start))
+      return -1;
+    start = end;
+  }
+  return put(w, offset + start, at + start, n - start);
+}
+
+static int create_output(struct writer *w, char **temporary)
+{
+  const char *base = strrchr(w->output, '/');
+  base = base ? base + 1 : w->output;
+  /* a name may have 255 bytes */
+  char *name = xprintf("%.*s.%.200s.XXXXXX", (int)(base - w->output), w->output, base);
+  w->out = mkostemp(name, O_CLOEXEC);
+  if (w->out < 0) {
+    free(name);
+    return fail_errno(w->e, w->output, "cannot be created");
+  }
+  *temporary = name;
+  if (fchmod(w->out, w->mode))
+    return fail_errno(w->e, w->output, "cannot be given the mode of the input");
+  return 0;
+}
+
+/* Of a section that is mapped: only the region moves or grows, only tables shrink. */
+static void place_mapped(struct writer *w, GElf_Shdr *sh)
+{
+  const struct urf_note *note = &w->lib->note;
+  if (sh->sh_type == SHT_RELA && sh->sh_addr == w->rela.address && sh->sh_size == w->rela.size)
+    sh->sh_size = w->rela.left;
+  if (sh->sh_type == SHT_RELR && sh->sh_addr == w->relr.address)
+    sh->sh_size = w->relr.left;
+  if (sh->sh_type == SHT_INIT_ARRAY && sh->sh_addr == w->init.address)
+    sh->sh_size = w->init.left;
+  if (sh->sh_addr < note->data || sh->sh_flags & SHF_TLS)
+    return;
+  if (sh->sh_type == SHT_NOBITS)
+    sh->sh_type = SHT_PROGBITS;
+  if (sh->sh_addr == note->heap)
+    sh->sh_size = w->plan->size - (note->heap - note->data);
+  if (sh->sh_addr >= note->heap + note->heap_reserve) {
+    sh->sh_addr = w->tail_address;
+    sh->sh_size = w->tail.n;
+    sh->sh_addralign = TABLE_ALIGN;
+  }
+  sh->sh_offset = w->data_offset + (sh->sh_addr - note->data);
+}
+
+static bool moves(const GElf_Shdr *sh)
+{
+  return !(sh->sh_flags & SHF_ALLOC) && sh->sh_type != SHT_NOBITS && sh->sh_type != SHT_NULL;
+}
+
+/* The section symbol of .urf.table, which some linkers make. */
+static int move_symbols(struct writer *w, Elf_Scn *scn, const GElf_Shdr *sh)
+{
+  const struct urf_note *note = &w->lib->note;
+  Elf_Data *data = elf_getdata(scn, NULL);
+  GElf_Sym sym;
+  bool changed = false;
+  if (!data)
+    return fail_elf(w->e, REFUSED, w->lib->path, "symbol table");
+  for (int i = 0; gelf_getsym(data, i, &sym); i++) {
+    if (GELF_ST_TYPE(sym.st_info) != STT_SECTION || sym.st_shndx == SHN_UNDEF ||
+        sym.st_value < note->heap + note->heap_reserve)
+      continue;
+    sym.st_value = w->tail_address;
+    if (!gelf_update_sym(data, i, &sym))
+      return fail_elf(w->e, SYSTEM, w->lib->path, "symbol table");
+    changed = true;
+  }
+  return changed ? write_form(w, data->d_buf, ELF_T_SYM, data->d_size, w->head + sh->sh_offset) : 0;
+}
+
+/* Of a section that is not mapped: it follows what is already there. */
+static int put_section(struct writer *w, Elf_Scn *scn, GElf_Shdr *sh, const char *more)
+{
+  const unsigned char *from = w->head + sh->sh_offset;
+  size_t extra = more ? strlen(more) + 1 : 0;
+  uint64_t offset = round_up(w->at, sh->sh_addralign <= BLOCK ? sh->sh_addralign : BLOCK);
+  if (sh->sh_offset > w->size || sh->sh_size > w->size - sh->sh_offset)
+    return write_refuse(w, "a section ends behind the end of the file");
+  if (sh->sh_type == SHT_SYMTAB && move_symbols(w, scn, sh))
+    return -1;
+  if (put_sparse(w, offset, from, sh->sh_size) ||
+      put(w, offset + sh->sh_size, (const unsigned char *)more, extra))
+    return -1;
+  sh->sh_offset = offset;
+  sh->sh_size += extra;
+  w->at = offset + sh->sh_size;
+  return 0;
+}
+
+struct order {
+  uint64_t offset;
+  size_t index;
+};
+
+static int compare_order(const void *a, const void *b)
+{
+  const struct order *x = a, *y = b;
+  if (x->offset != y->offset)
+    return x->offset < y->offset ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* In the order they had.  A .bss with contents is nothing that tools expect: it gets another name. */
+static int put_sections(struct writer *w, size_t n, size_t names)
+{
+  static const char data_name[] = ".urf.bss";
+  struct order *order = xalloc(n * sizeof *order);
+  const char *more = NULL;
+  GElf_Shdr sh, strings;
+  int result = 0;
+  if (!gelf_getshdr(elf_getscn(w->elf, names), &strings))
+    result = fail_elf(w->e, REFUSED, w->lib->path, "names of sections");
+  for (size_t i = 0; i < n && !result; i++) {
+    Elf_Scn *scn = elf_getscn(w->elf, i);
+    if (!gelf_getshdr(scn, &sh)) {
+      result = fail_elf(w->e, REFUSED, w->lib->path, "section header");
+      break;
+    }
+    order[i] = (struct order){sh.sh_offset, i};
+    const char *name = elf_strptr(w->elf, names, sh.sh_name);
+    if (!(sh.sh_flags & SHF_ALLOC))
+      continue;
+    if (sh.sh_type == SHT_NOBITS && name && !strcmp(name, ".bss") && moves(&strings)) {
+      sh.sh_name = (GElf_Word)strings.sh_size;
+      more = data_name;
+    }
+    place_mapped(w, &sh);
+    if (!gelf_update_shdr(scn, &sh))
+      result = fail_elf(w->e, SYSTEM, w->lib->path, "section header");
+  }
+  if (!result)
+    qsort(order, n, sizeof *order, compare_order);
+  for (size_t i = 0; i < n && !result; i++) {
+    Elf_Scn *scn = elf_getscn(w->elf, order[i].index);
+    if (!gelf_getshdr(scn, &sh) || !moves(&sh))
+      continue;
+    result = put_section(w, scn, &sh, order[i].index == names ? more : NULL);
+    if (!result && !gelf_update_shdr(scn, &sh))
+      result = fail_elf(w->e, SYSTEM, w->lib->path, "section header");
+  }
+  free(order);
+  return result;
+}
+
+/* The section headers and what only they know of; a file may do without. */
+static int put_rest(struct writer *w)
+{
+  size_t n, names;
+  int result;
+  if (elf_getshdrnum(w->elf, &n) || elf_getshdrstrndx(w->elf, &names))
+    return fail_elf(w->e, REFUSED, w->lib->path, "section headers");
+  if (!n)
+    return 0;
+  if (put_sections(w, n, names))
+    return -1;
+  size_t size = gelf_fsize(w->elf, ELF_T_SHDR, 1, EV_CURRENT);
+  unsigned char *table = xalloc(n * size);
+  result = 0;
+  for (size_t i = 0; i < n && !result; i++) {
+    Elf_Scn *scn = elf_getscn(w->elf, i);
+    void *form = is32(w) ? (void *)elf32_getshdr(scn) : (void *)elf64_getshdr(scn);
+    result = write_form(w, form, ELF_T_SHDR, size, table + i * size);
+  }
+  w->ehdr.e_shoff = round_up(w->at, 8);
+  w->at = w->ehdr.e_shoff + n * size;
+  if (!result)
+    result = put(w, w->ehdr.e_shoff, table, n * size);
+  free(table);
+  return result;
+}
+
+/* The head changes until the end, so it comes last. */
+static int put_all(struct writer *w)
+{
+  uint64_t tail = w->data_offset + (w->tail_address - w->lib->note.data);
+  w->at = tail + w->tail.n;
+  if (put_sparse(w, w->data_offset, w->plan->image, w->plan->size) ||
+      put(w, tail, w->tail.at, w->tail.n) || put_rest(w) || put_ehdr(w, &w->ehdr) ||
+      put_sparse(w, 0, w->head, w->data_offset))
+    return -1;
+  if (ftruncate(w->out, (off_t)w->at))
+    return fail_errno(w->e, w->output, "cannot be written");
+  return 0;
+}
+
+static int convert(struct writer *w, char **temporary)
+{
+  const struct urf_note *note = &w->lib->note;
+  uint64_t note_offset;
+  w->tail_address = round_up(note->data + w->plan->size, TABLE_ALIGN);
+  if (open_input(w) || read_segments(w) ||
+      write_find(w, ".note.urf", note->self, sizeof *note, &note_offset) || write_dynamic(w) ||
+      make_tail(w, note_offset))
+    return -1;
+  put_note(w, note_offset);
+  if (put_segments(w) || create_output(w, temporary))
+    return -1;
+  return put_all(w);
+}
+
+int write_frozen(const struct library *lib, const struct plan *plan, const struct table *t,
+                 const char *output, char **temporary, struct error *e)
+{
+  struct writer w = {.lib = lib, .plan = plan, .table = t, .output = output, .e = e,
+                     .in = -1, .out = -1, .old = MAP_FAILED, .head = MAP_FAILED};
+  int result = convert(&w, temporary);
+  if (w.out >= 0 && close(w.out) && !result)
+    result = fail_errno(e, output, "cannot be written");
+  elf_end(w.elf);
+  if (w.old != MAP_FAILED)
+    munmap(w.old, w.size);
+  if (w.head != MAP_FAILED)
+    munmap(w.head, w.size);
+  if (w.in >= 0)
+    close(w.in);
+  free(w.segments);
+  free(w.tail.at);
+  return result;
 }

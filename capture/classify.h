@@ -1,0 +1,74 @@
+/* What the files of the classification share: classify.c has the rules, import.c the search for a
+ * symbol, finding.c what no rule explains. */
+#ifndef CLASSIFY_H
+#define CLASSIFY_H
+
+#include "turf.h"
+
+/* User space ends below this on every 64-bit machine with four levels of page tables (kernel,
+ * Documentation/arch/x86/x86_64/mm.rst); what is above are tag bits. */
+#define ADDRESS_MASK (((uint64_t)1 << 48) - 1)
+
+/* One need of the library, or one export of a module, and its addresses in the runs. */
+struct name {
+  const char *name, *version;
+  uint64_t *at, *held;
+};
+
+/* A place in another module that has been looked for: its import, or none. */
+struct known {
+  size_t module;
+  uint64_t offset;                /* from the module's bias, tags included */
+  size_t import;
+};
+
+struct context {
+  struct plan *plan;
+  const struct library *lib;
+  struct capture *runs;
+  size_t n;
+  struct policy *policy;
+  unsigned word, low_byte;        /* bytes of a pointer; the lowest that the biases differ in */
+  LIST(struct name) needs;        /* of the library */
+  LIST(struct name) ifuncs;       /* of all modules */
+  LIST(struct known) known;
+  size_t fixed;                   /* sites that were there before the first span */
+  size_t next;                    /* the first of them that is not passed */
+  size_t done;                    /* every byte before this one is explained */
+};
+
+
+#define NO_IMPORT SIZE_MAX
+
+/* The word at that offset, in that run. */
+uint64_t value_in(const struct context *x, size_t run, size_t at);
+bool byte_differs(const struct context *x, size_t at);
+/* The lowest byte in which n numbers differ. */
+unsigned lowest_difference(const uint64_t *v, size_t n);
+/* Whether a new word may stand there: inside the region, on nothing that is explained already. */
+bool is_free(const struct context *x, size_t start, size_t size);
+/* A link-time address, tag bits included. */
+bool in_image(const struct context *x, uint64_t address);
+void add_site(struct context *x, struct site s);
+/* The line with this action that has all of the bytes, or NULL. */
+struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size);
+const struct mapping *mapping_of(const struct capture *c, uint64_t address);
+
+/* import.c */
+
+/* Whether a word with its lowest differing byte at d leads into that module: where it starts, and to
+ * what offset from the bias. */
+bool leads_to_module(const struct context *x, size_t module, size_t d, size_t *start,
+                     uint64_t *offset);
+/* The import that such a word is, as an index into the plan's, or NO_IMPORT. */
+size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset);
+size_t new_import(struct context *x, const char *name, const char *version, const char *module,
+                  enum urf_import_kind kind, int64_t addend);
+void imports_free(struct context *x);
+
+/* finding.c */
+
+/* What the byte at d, which no rule explains, belongs to. */
+struct finding finding_at(const struct context *x, size_t d);
+
+#endif

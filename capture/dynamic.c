@@ -1,0 +1,221 @@
+/* The dynamic linker's tables in the urf library: what init has done must not be done again.
+ *
+ * Relocations of the region would overwrite what is frozen, and constructors have run: their entries
+ * are left out and the tables get shorter, at the places they have. */
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reloc.h"
+#include "write.h"
+
+/* In memory form; NULL and an error when it cannot be had. */
+static Elf_Data *get_table(struct writer *w, const char *what, const struct part *part,
+                           Elf_Type type, uint64_t *offset)
+{
+  Elf_Data *data;
+  if (write_find(w, what, part->address, part->size, offset))
+    return NULL;
+  /* gelf_get* count with an int */
+  if (part->size / w->lib->word > INT_MAX) {
+    (void)write_refuse(w, "a table of the dynamic linker is too large");
+    return NULL;
+  }
+  data = elf_getdata_rawchunk(w->elf, (int64_t)*offset, part->size, type);
+  if (!data)
+    (void)fail_elf(w->e, REFUSED, w->lib->path, what);
+  return data;
+}
+
+static int read_dynamic(struct writer *w)
+{
+  struct part whole = {0};
+  GElf_Dyn dyn;
+  for (size_t i = 0; i < w->n_segments; i++)
+    if (w->segments[i].p_type == PT_DYNAMIC)
+      whole = (struct part){w->segments[i].p_vaddr, w->segments[i].p_filesz, 0};
+  if (!whole.size) /* a static program at a fixed address */
+    return 0;
+  w->dynamic = get_table(w, ".dynamic", &whole, ELF_T_DYN, &w->dynamic_offset);
+  if (!w->dynamic)
+    return -1;
+  for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++)
+    switch (dyn.d_tag) {
+    case DT_RELA: w->rela.address = dyn.d_un.d_ptr; break;
+    case DT_RELASZ: w->rela.size = dyn.d_un.d_val; break;
+    case DT_RELR: w->relr.address = dyn.d_un.d_ptr; break;
+    case DT_RELRSZ: w->relr.size = dyn.d_un.d_val; break;
+    case DT_INIT_ARRAY: w->init.address = dyn.d_un.d_ptr; break;
+    case DT_INIT_ARRAYSZ: w->init.size = dyn.d_un.d_val; break;
+    default: break;
+    }
+  return 0;
+}
+
+static int compare_site(const void *key, const void *element)
+{
+  const size_t *offset = key;
+  const struct site *site = element;
+  return *offset < site->offset ? -1 : *offset > site->offset;
+}
+
+/* Whether a relocation would overwrite what is frozen, or belongs to a constructor that has run. */
+static bool dropped(const struct writer *w, uint64_t address)
+{
+  const struct library *lib = w->lib;
+  if (address - w->init.address < w->init.size)
+    return address - w->init.address >= w->init.left;
+  if (address - lib->note.data >= lib->region_size)
+    return false;
+  size_t offset = (size_t)(address - lib->note.data);
+  const struct site *site = w->plan->sites.n
+                                ? bsearch(&offset, w->plan->sites.at, w->plan->sites.n,
+                                          sizeof *w->plan->sites.at, compare_site)
+                                : NULL;
+  return !site || !site->by_ldso;
+}
+
+/* The constructors have run: the loader's own, which urf.ld puts first, is the only one to stay. */
+static int cut_init_array(struct writer *w)
+{
+  uint64_t offset;
+  if (!w->dynamic)
+    return 0;
+  if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->word)
+    return write_refuse(w, ".init_array does not start with the loader; was it linked with -T urf.ld?");
+  w->init.left = w->lib->word;
+  if (write_find(w, ".init_array", w->init.address, w->init.size, &offset))
+    return -1;
+  memset(w->head + offset + w->init.left, 0, w->init.size - w->init.left);
+  return 0;
+}
+
+/* Left out rather than turned into NONE, which has no place in a shared object. */
+static int filter_rela(struct writer *w)
+{
+  uint64_t offset;
+  GElf_Rela r;
+  int n = 0;
+  if (!w->rela.size)
+    return 0;
+  Elf_Data *data = get_table(w, ".rela.dyn", &w->rela, ELF_T_RELA, &offset);
+  if (!data)
+    return -1;
+  for (int i = 0; gelf_getrela(data, i, &r); i++) {
+    if (dropped(w, r.r_offset))
+      continue;
+    if (GELF_R_TYPE(r.r_info) == R_RELATIVE && w->n_relative == (uint64_t)n)
+      w->n_relative++;
+    if (!gelf_update_rela(data, n++, &r))
+      return fail_elf(w->e, SYSTEM, w->lib->path, ".rela.dyn");
+  }
+  w->rela.left = gelf_fsize(w->elf, ELF_T_RELA, (size_t)n, EV_CURRENT);
+  memset((char *)data->d_buf + w->rela.left, 0, data->d_size - w->rela.left);
+  return write_form(w, data->d_buf, ELF_T_RELA, data->d_size, w->head + offset);
+}
+
+/* RELR (gABI): an address, or a bitmap (lowest bit set) of the words behind what came before. */
+struct relr {
+  struct bytes out;
+  unsigned word;
+  uint64_t next, bits;            /* of the bitmap not yet put: first address, bits from bit 0 */
+};
+
+static void put_entry(struct relr *r, uint64_t entry)
+{
+  unsigned char bytes[sizeof entry];
+  put_word(bytes, r->word, entry);
+  put_bytes(&r->out, bytes, r->word);
+}
+
+static void flush_bitmap(struct relr *r)
+{
+  if (!r->bits)
+    return;
+  put_entry(r, r->bits << 1 | 1);
+  r->next += (8 * r->word - 1) * (uint64_t)r->word;
+  r->bits = 0;
+}
+
+static void add_relr(struct relr *r, uint64_t address)
+{
+  uint64_t covered = (8 * r->word - 1) * (uint64_t)r->word;
+  if (address - r->next >= covered)
+    flush_bitmap(r);
+  if (r->out.n && address - r->next < covered && (address - r->next) % r->word == 0) {
+    r->bits |= 1ull << (address - r->next) / r->word;
+    return;
+  }
+  flush_bitmap(r);
+  put_entry(r, address);
+  r->next = address + r->word;
+}
+
+/* Packed again, as tightly as it goes, the rest is no longer than the whole was. */
+static int filter_relr(struct writer *w)
+{
+  struct relr r = {.word = w->lib->word};
+  uint64_t offset, where = 0, entry;
+  if (!w->relr.size)
+    return 0;
+  Elf_Data *data = get_table(w, ".relr.dyn", &w->relr, ELF_T_ADDR, &offset);
+  if (!data)
+    return -1;
+  for (size_t i = 0; i < data->d_size / r.word; i++) {
+    entry = get_word((char *)data->d_buf + i * r.word, r.word);
+    if (!(entry & 1)) {
+      if (!dropped(w, entry))
+        add_relr(&r, entry);
+      where = entry + r.word;
+      continue;
+    }
+    for (uint64_t word = where; entry >>= 1; word += r.word)
+      if (entry & 1 && !dropped(w, word))
+        add_relr(&r, word);
+    where += (8 * r.word - 1) * (uint64_t)r.word;
+  }
+  flush_bitmap(&r);
+  w->relr.left = r.out.n;
+  int result = r.out.n > data->d_size ? write_refuse(w, ".relr.dyn is not in order") : 0;
+  if (!result) {
+    memset(data->d_buf, 0, data->d_size);
+    if (r.out.n)
+      memcpy(data->d_buf, r.out.at, r.out.n);
+    result = write_form(w, data->d_buf, ELF_T_ADDR, data->d_size, w->head + offset);
+  }
+  free(r.out.at);
+  return result;
+}
+
+/* DT_INIT has run, too.  The array has DT_NULL at its end: as many as are needed. */
+static int put_dynamic(struct writer *w)
+{
+  GElf_Dyn dyn = {0};
+  int n = 0;
+  if (!w->dynamic)
+    return 0;
+  for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+    switch (dyn.d_tag) {
+    case DT_INIT: continue;
+    case DT_RELASZ: dyn.d_un.d_val = w->rela.left; break;
+    case DT_RELACOUNT: dyn.d_un.d_val = w->n_relative; break;
+    case DT_RELRSZ: dyn.d_un.d_val = w->relr.left; break;
+    case DT_INIT_ARRAYSZ: dyn.d_un.d_val = w->init.left; break;
+    default: break;
+    }
+    if (!gelf_update_dyn(w->dynamic, n++, &dyn))
+      return fail_elf(w->e, SYSTEM, w->lib->path, ".dynamic");
+  }
+  size_t used = gelf_fsize(w->elf, ELF_T_DYN, (size_t)n, EV_CURRENT);
+  memset((char *)w->dynamic->d_buf + used, 0, w->dynamic->d_size - used);
+  return write_form(w, w->dynamic->d_buf, ELF_T_DYN, w->dynamic->d_size,
+                  w->head + w->dynamic_offset);
+}
+
+int write_dynamic(struct writer *w)
+{
+  return read_dynamic(w) || cut_init_array(w) || filter_rela(w) || filter_relr(w) || put_dynamic(w)
+             ? -1
+             : 0;
+}

@@ -1,0 +1,103 @@
+/* What a word that no rule explains looks like: for the report, and for a policy to be about. */
+
+#include <string.h>
+
+#include "classify.h"
+
+static bool all_in_image(const struct context *x, size_t start)
+{
+  for (size_t r = 0; r < x->n; r++)
+    if (!in_image(x, value_in(x, r, start) - x->runs[r].bias))
+      return false;
+  return true;
+}
+
+/* Differs by the bias, its negative, or has been mixed with it bit by bit. */
+static bool follows_base(const struct context *x, size_t start)
+{
+  bool plus = true, minus = true, mixed = true;
+  uint64_t v0 = value_in(x, 0, start), b0 = x->runs[0].bias;
+  for (size_t r = 1; r < x->n; r++) {
+    uint64_t v = value_in(x, r, start), b = x->runs[r].bias;
+    plus &= v - v0 == b - b0;
+    minus &= v - v0 == b0 - b;
+    mixed &= (v ^ v0) == (b ^ b0);
+  }
+  return plus || minus || mixed;
+}
+
+static enum cause cause_of_mapping(const struct context *x, uint64_t v, const struct mapping *m)
+{
+  if (v >= x->runs[0].host_lo && v < x->runs[0].host_hi)
+    return FIND_MODULE;
+  for (size_t i = 0; i < x->runs[0].modules.n; i++)
+    if (v >= x->runs[0].modules.at[i].lo && v < x->runs[0].modules.at[i].hi)
+      return FIND_MODULE;
+  if (strcmp(m->what, "[stack]") == 0)
+    return FIND_STACK;
+  return strcmp(m->what, "[heap]") == 0 || !*m->what ? FIND_HEAP : FIND_MAPPING;
+}
+
+/* What a whole word that no rule explains looks like. */
+static void describe(const struct context *x, struct finding *f)
+{
+  const struct mapping *m = mapping_of(&x->runs[0], value_in(x, 0, f->offset));
+  f->cause = FIND_VARIES;
+  if (all_in_image(x, f->offset)) {
+    f->cause = FIND_MOVES;
+    return;
+  }
+  for (size_t r = 1; r < x->n && m; r++) {
+    const struct mapping *other = mapping_of(&x->runs[r], value_in(x, r, f->offset));
+    if (!other || strcmp(other->what, m->what) != 0)
+      m = NULL;
+  }
+  if (m) {
+    uint64_t v = value_in(x, 0, f->offset);
+    f->cause = cause_of_mapping(x, v, m);
+    snprintf(f->what, sizeof f->what, "%s",
+             v >= x->runs[0].host_lo && v < x->runs[0].host_hi ? "the host program" : m->what);
+  } else if (follows_base(x, f->offset))
+    f->cause = FIND_BASE;
+}
+
+/* To the half of the word that varies, when it is only one. */
+static void narrow(const struct context *x, struct finding *f)
+{
+  unsigned half = f->size / 2;
+  bool low = false, high = false;
+  for (unsigned i = 0; i < half; i++) {
+    low |= byte_differs(x, f->offset + i);
+    high |= byte_differs(x, f->offset + half + i);
+  }
+  if (f->cause != FIND_VARIES || low == high)
+    return;
+  f->size = half;
+  f->offset += low ? 0 : half;
+}
+
+/* The word around d: aligned when it can be, else one that leads into the image, else the bytes up
+ * to the next thing that is explained. */
+struct finding finding_at(const struct context *x, size_t d)
+{
+  struct finding f = {.offset = d - d % x->word, .size = x->word};
+  if (is_free(x, f.offset, f.size)) {
+    describe(x, &f);
+    if (f.cause != FIND_VARIES)
+      return f;
+  }
+  for (size_t start = d >= x->word ? d - x->word + 1 : 0; start <= d; start++)
+    if (is_free(x, start, x->word) && all_in_image(x, start))
+      return (struct finding){.offset = start, .size = x->word, .cause = FIND_MOVES};
+  if (is_free(x, f.offset, f.size)) {
+    narrow(x, &f);
+    return f;
+  }
+  f.offset = d;
+  f.size = 0;
+  do
+    f.size++;
+  while ((d + f.size) % x->word && is_free(x, d, f.size + 1) && byte_differs(x, d + f.size));
+  f.cause = FIND_VARIES;
+  return f;
+}

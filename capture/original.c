@@ -1,0 +1,236 @@
+/* The library that was frozen, out of the frozen one; and the last step of writing a file. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "turf.h"
+
+/* Some file systems cannot; nothing is lost then that could be kept. */
+static int sync_file(const char *path, int flags)
+{
+  int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  int result = fsync(fd) && errno != EINVAL ? -1 : 0, cause = errno;
+  if (close(fd) && !result)
+    return -1;
+  errno = cause;
+  return result;
+}
+
+int write_commit(const char *temporary, const char *output, struct error *e)
+{
+  char *copy = xstrdup(output);
+  int result = 0;
+  if (sync_file(temporary, 0) || rename(temporary, output) ||
+      sync_file(dirname(copy), O_DIRECTORY))
+    result = fail_errno(e, output, "cannot be written");
+  free(copy);
+  return result;
+}
+
+struct original {
+  const struct library *frozen;
+  struct error *e;
+  const unsigned char *file;      /* the frozen one's */
+  size_t file_size;
+  GElf_Phdr *now, *then;          /* program headers of the frozen library, of the original */
+  size_t n_now, n_then;
+  unsigned char *out;
+  size_t size;
+};
+
+static int changed(struct original *o)
+{
+  return fail(o->e, REFUSED,
+              "%s: was changed after turf freeze wrote it (patchelf, prelink?), so the library that "
+              "was frozen cannot be had back from it\nverify the file as turf freeze wrote it",
+              o->frozen->path);
+}
+
+/* The program headers of an ELF file that may end behind them. */
+static GElf_Phdr *read_segments(const unsigned char *file, size_t size, size_t *n)
+{
+  GElf_Phdr *list = NULL;
+  /* elf_memory takes a char * but does not write as long as nothing is updated */
+  Elf *elf = elf_memory((char *)(uintptr_t)file, size);
+  if (elf && !elf_getphdrnum(elf, n) && *n) {
+    list = xalloc(*n * sizeof *list);
+    for (size_t i = 0; list && i < *n; i++)
+      if (!gelf_getphdr(elf, (int)i, &list[i])) {
+        free(list);
+        list = NULL;
+      }
+  }
+  elf_end(elf);
+  return list;
+}
+
+/* What the hash does not cover, and the original has not: 0 in the ELF header. */
+static void clear_section_headers(unsigned char *header)
+{
+  bool wide = header[EI_CLASS] == ELFCLASS64;
+  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shoff) : offsetof(Elf32_Ehdr, e_shoff)), 0,
+         wide ? sizeof(Elf64_Off) : sizeof(Elf32_Off));
+  /* e_shnum and e_shstrndx are the last two */
+  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shnum) : offsetof(Elf32_Ehdr, e_shnum)), 0,
+         2 * sizeof(Elf64_Half));
+}
+
+/* The piece at *at, which then moves on; false at the end and where the table is damaged. */
+static bool next_piece(const struct original *o, uint64_t *at, struct urf_origin *piece,
+                       const unsigned char **bytes)
+{
+  const struct urf_note *note = &o->frozen->note;
+  uint64_t end = note->origin + note->origin_size;
+  if (*at > end || end - *at < sizeof *piece)
+    return false;
+  memcpy(piece, o->frozen->table + *at, sizeof *piece);
+  *at += sizeof *piece;
+  *bytes = o->frozen->table + *at;
+  if (piece->size > end - *at)
+    return false;
+  *at += (piece->size + 7) & ~7ull;
+  return true;
+}
+
+/* The first piece has the original's headers. */
+static int read_headers(struct original *o)
+{
+  const struct urf_note *note = &o->frozen->note;
+  const unsigned char *bytes;
+  struct urf_origin piece;
+  uint64_t at = note->origin;
+  if (!o->frozen->table || note->origin > note->table_size ||
+      note->origin_size > note->table_size - note->origin || !next_piece(o, &at, &piece, &bytes) ||
+      piece.size < sizeof(Elf64_Ehdr))
+    return changed(o);
+  unsigned char *copy = xalloc(piece.size);
+  memcpy(copy, bytes, piece.size);
+  clear_section_headers(copy); /* elf_memory refuses section headers that are not there */
+  o->then = read_segments(copy, piece.size, &o->n_then);
+  free(copy);
+  o->now = read_segments(o->file, o->file_size, &o->n_now);
+  if (!o->then || !o->now)
+    return changed(o);
+  for (size_t i = 0; i < o->n_then; i++) {
+    const GElf_Phdr *p = &o->then[i];
+    if (p->p_type != PT_LOAD)
+      continue;
+    /* nothing was shorter before */
+    if (p->p_offset > o->file_size || p->p_filesz > o->file_size - p->p_offset)
+      return changed(o);
+    if (p->p_offset + p->p_filesz > o->size)
+      o->size = p->p_offset + p->p_filesz;
+  }
+  return o->size < sizeof(Elf64_Ehdr) ? changed(o) : 0;
+}
+
+/* Copies the frozen library's bytes for one segment of the original, wherever in the file they are. */
+static void copy_segment(struct original *o, const GElf_Phdr *p)
+{
+  for (size_t i = 0; i < o->n_now; i++) {
+    const GElf_Phdr *q = &o->now[i];
+    uint64_t skip = p->p_vaddr - q->p_vaddr;
+    if (q->p_type != PT_LOAD || p->p_vaddr < q->p_vaddr || skip >= q->p_filesz ||
+        q->p_offset > o->file_size || q->p_filesz > o->file_size - q->p_offset)
+      continue;
+    uint64_t n = q->p_filesz - skip;
+    memcpy(o->out + p->p_offset, o->file + q->p_offset + skip, n < p->p_filesz ? n : p->p_filesz);
+  }
+}
+
+static bool apply(struct original *o, const struct urf_origin *piece, const unsigned char *bytes)
+{
+  for (size_t i = 0; i < o->n_then; i++) {
+    const GElf_Phdr *p = &o->then[i];
+    uint64_t skip = piece->address - p->p_vaddr;
+    if (p->p_type != PT_LOAD || piece->address < p->p_vaddr || skip > p->p_filesz ||
+        piece->size > p->p_filesz - skip)
+      continue;
+    memcpy(o->out + p->p_offset + skip, bytes, piece->size);
+    return true;
+  }
+  return false;
+}
+
+static int rebuild(struct original *o)
+{
+  const struct urf_note *note = &o->frozen->note;
+  const unsigned char *bytes;
+  struct urf_origin piece;
+  if (read_headers(o))
+    return -1;
+  o->out = xalloc(o->size);
+  memcpy(o->out, o->file, o->size); /* padding between segments */
+  for (size_t i = 0; i < o->n_then; i++)
+    if (o->then[i].p_type == PT_LOAD)
+      copy_segment(o, &o->then[i]);
+  for (uint64_t at = note->origin; next_piece(o, &at, &piece, &bytes);)
+    if (!apply(o, &piece, bytes))
+      return changed(o);
+  clear_section_headers(o->out);
+  XXH128_hash_t hash = XXH3_128bits(o->out, o->size);
+  if (hash.low64 != note->input_hash[0] || hash.high64 != note->input_hash[1])
+    return changed(o);
+  return 0;
+}
+
+static int put_temporary(struct original *o, char **temporary)
+{
+  const char *directory = getenv("TMPDIR");
+  char *name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
+  int fd = mkostemp(name, O_CLOEXEC);
+  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+  bool written;
+  if (fd < 0) {
+    (void)fail_errno(o->e, name, "cannot be created");
+    free(name);
+    return -1;
+  }
+  *temporary = name;
+  if (!f) {
+    (void)fail_errno(o->e, name, "cannot be written");
+    close(fd);
+    return -1;
+  }
+  written = !fchmod(fd, 0700) && fwrite(o->out, 1, o->size, f) == o->size;
+  if (fclose(f) || !written)
+    return fail_errno(o->e, name, "cannot be written");
+  return 0;
+}
+
+int write_original(const struct library *frozen, char **temporary, struct error *e)
+{
+  struct original o = {.frozen = frozen, .e = e};
+  void *file = MAP_FAILED;
+  struct stat st;
+  int result, fd = open(frozen->path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 && !fstat(fd, &st)) {
+    o.file_size = (size_t)st.st_size;
+    file = mmap(NULL, o.file_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  }
+  if (file == MAP_FAILED)
+    result = fail_errno(e, frozen->path, "cannot be read");
+  else if (elf_version(EV_CURRENT) == EV_NONE)
+    result = fail_elf(e, SYSTEM, frozen->path, "cannot be read");
+  else {
+    o.file = file;
+    result = rebuild(&o) || put_temporary(&o, temporary) ? -1 : 0;
+    munmap(file, o.file_size);
+  }
+  if (fd >= 0)
+    close(fd);
+  free(o.now);
+  free(o.then);
+  free(o.out);
+  return result;
+}

@@ -1,0 +1,359 @@
+// diff, classify, place and prove, on regions made by hand.
+// with: capture/diff.c capture/classify.c capture/import.c capture/finding.c capture/place.c
+// with: capture/prove.c capture/util.c
+// libs: -lelf
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "turf.h"
+
+enum { RUNS = 3, SIZE = 4096, DATA = 0x203000 };
+
+static int failed;
+#define CHECK(x) ((x) ? (void)0 : (failed = 1, (void)printf("%s:%d: %s\n", __FILE__, __LINE__, #x)))
+
+static struct library lib;
+static struct capture run[RUNS];
+static struct plan plan;
+static struct spans spans;
+static struct exports libc;
+
+/* Differ from one another in every byte from the second to the sixth. */
+static const uint64_t bias[RUNS] = {0x134567891000, 0x2a9bcdef4000, 0x4f1203458000};
+static const uint64_t other[RUNS] = {0x21436587c000, 0x1badcafe2000, 0x5566778a5000};
+static const uint64_t stack[RUNS] = {0x7ffe12345000, 0x7ffc98765000, 0x7ffd55555000};
+
+void freeze_cleanup(void)
+{
+}
+
+bool library_needs(const struct library *l, const char *name, const char *version)
+{
+  (void)l, (void)version;
+  return strcmp(name, "wanted") == 0;
+}
+
+uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held)
+{
+  uint64_t m = other[c - run];
+  (void)version;
+  if (held)
+    return strcmp(name, "stream") == 0 ? m + 0x5010 : 0;
+  return strcmp(name, "exported") == 0 || strcmp(name, "alias") == 0 ? m + 0x1100
+         : strcmp(name, "object") == 0                             ? m + 0x5800
+         : strcmp(name, "stream") == 0                             ? m + 0x5020
+         : strcmp(name, "chosen") == 0                             ? m + 0x1230
+                                                                   : 0;
+}
+
+static void add_export(const char *name, uint64_t value, uint64_t size, int kind)
+{
+  *PUSH(&libc.list) = (struct export){(char *)name, (char *)"V1", value, size, true, kind};
+}
+
+static void start(void)
+{
+  plan_free(&plan);
+  spans.list.n = 0;
+  lib = (struct library){.word = 8, .lo = 0, .hi = DATA + 0x10000, .note = {.data = DATA}};
+  plan = (struct plan){.size = SIZE};
+  libc.list.n = 0;
+  add_export("alias", 0x1100, 10, EXPORT_FUNCTION);
+  add_export("chosen", 0x1200, 10, EXPORT_IFUNC);
+  add_export("exported", 0x1100, 10, EXPORT_FUNCTION);
+  add_export("object", 0x5800, 64, EXPORT_OBJECT);
+  static struct need needs[] = {{(char *)"stream", (char *)""}};
+  lib.needs.at = needs;
+  lib.needs.n = 1;
+  for (int r = 0; r < RUNS; r++) {
+    free(run[r].region);
+    free(run[r].modules.at);
+    free(run[r].mappings.at);
+    run[r] = (struct capture){.lib = &lib, .bias = bias[r], .frame = stack[r] + 0x800,
+                              .region = xalloc(SIZE), .size = SIZE, .room = SIZE};
+    *PUSH(&run[r].modules) =
+        (struct module){(char *)"/lib/libc.so", other[r], other[r], other[r] + 0x6000, &libc};
+    *PUSH(&run[r].mappings) = (struct mapping){stack[r], stack[r] + 0x1000, "[stack]", 3};
+    *PUSH(&run[r].mappings) =
+        (struct mapping){other[r] + 0x100000, other[r] + 0x200000, "", 3};
+  }
+}
+
+static void set(int r, size_t offset, uint64_t value)
+{
+  memcpy(run[r].region + offset, &value, sizeof value);
+}
+
+static void set_all(size_t offset, const uint64_t *base, uint64_t addend)
+{
+  for (int r = 0; r < RUNS; r++)
+    set(r, offset, base[r] + addend);
+}
+
+static void go(struct policy *policy)
+{
+  unsigned char *regions[RUNS];
+  for (int r = 0; r < RUNS; r++)
+    regions[r] = run[r].region;
+  diff(&spans, regions, RUNS, SIZE);
+  classify(&plan, &lib, run, RUNS, &spans, policy);
+}
+
+static const struct site *site_at(size_t offset)
+{
+  for (size_t i = 0; i < plan.sites.n; i++)
+    if (plan.sites.at[i].offset == offset)
+      return &plan.sites.at[i];
+  return NULL;
+}
+
+static bool is_pointer(size_t offset, uint64_t target)
+{
+  const struct site *s = site_at(offset);
+  return s && s->kind == SITE_POINTER && s->value == target &&
+         get_word(plan.image + offset, 8) == target;
+}
+
+static bool is_import(size_t offset, const char *name, enum urf_import_kind kind, int64_t addend)
+{
+  const struct site *s = site_at(offset);
+  if (!s || s->kind != SITE_IMPORT || get_word(plan.image + offset, 8))
+    return false;
+  const struct import *m = &plan.imports.at[s->import];
+  return strcmp(m->name, name) == 0 && m->kind == kind && m->addend == addend;
+}
+
+static bool is_finding(size_t offset, enum cause cause)
+{
+  for (size_t i = 0; i < plan.findings.n; i++)
+    if (plan.findings.at[i].offset == offset)
+      return plan.findings.at[i].cause == cause;
+  return false;
+}
+
+static void test_diff(void)
+{
+  start();
+  go(NULL);
+  CHECK(spans.list.n == 0 && plan.sites.n == 0 && plan.findings.n == 0);
+  start();
+  run[2].region[4095] = 1;
+  run[1].region[10] = run[1].region[11] = run[2].region[12] = 1;
+  go(NULL);
+  CHECK(spans.list.n == 2);
+  CHECK(spans.list.at[0].offset == 10 && spans.list.at[0].size == 3);
+  CHECK(spans.list.at[1].offset == 4095 && spans.list.at[1].size == 1);
+}
+
+static void test_pointers(void)
+{
+  start();
+  set_all(16, bias, DATA + 0x10);
+  set_all(24, bias, DATA + 0x21);
+  set_all(33, bias, DATA + 0x20);
+  set_all(41, bias, DATA + 0x10000);
+  set_all(64, bias, ((uint64_t)0xbeef << 48) + DATA);
+  set_all(SIZE - 8, bias, DATA);
+  for (int r = 0; r < RUNS; r++) /* a byte that is the same in all runs on both sides */
+    run[r].region[32] = run[r].region[49] = 0xff;
+  go(NULL);
+  CHECK(plan.findings.n == 0 && plan.sites.n == 6);
+  CHECK(is_pointer(16, DATA + 0x10));
+  CHECK(is_pointer(24, DATA + 0x21));
+  CHECK(is_pointer(33, DATA + 0x20));
+  CHECK(is_pointer(41, DATA + 0x10000));
+  CHECK(is_pointer(64, ((uint64_t)0xbeef << 48) + DATA));
+  CHECK(is_pointer(SIZE - 8, DATA));
+  CHECK(plan.image[32] == 0xff && plan.image[49] == 0xff);
+}
+
+static void test_not_pointers(void)
+{
+  start();
+  set_all(16, bias, DATA + 0x10001); /* one byte behind the image */
+  set_all(32, bias, (uint64_t)-1);   /* before it */
+  for (int r = 0; r < RUNS; r++) {
+    set(r, 48, bias[r] + DATA + (uint64_t)r);           /* another target each time */
+    set(r, 64, (uint64_t)(r + 1) * 0x123456789abcdef);  /* anything */
+    set(r, 80, (uint64_t)r << 32 | 5);                  /* half of it */
+    set(r, 96, -(bias[r] + DATA));
+  }
+  set(0, 112, bias[0] + DATA), set(1, 112, bias[1] + DATA); /* a pointer in two runs of three */
+  go(NULL);
+  CHECK(plan.sites.n == 0 && plan.findings.n == 7);
+  CHECK(is_finding(16, FIND_BASE));
+  CHECK(is_finding(32, FIND_BASE));
+  CHECK(is_finding(48, FIND_MOVES));
+  CHECK(is_finding(64, FIND_VARIES));
+  CHECK(is_finding(84, FIND_VARIES));
+  CHECK(is_finding(96, FIND_BASE));
+  CHECK(is_finding(112, FIND_VARIES));
+}
+
+static void test_imports(void)
+{
+  start();
+  set_all(8, other, 0x1100);
+  set_all(19, other, 0x5810);
+  set_all(32, other, 0x1230);
+  set_all(40, other, 0x5010);
+  set_all(48, other, 0x5020);
+  set_all(56, other, 0x1104);     /* into a function */
+  set_all(64, other, 0x3000);     /* at no symbol */
+  set_all(72, other, 0x100010);   /* a block of another allocator */
+  go(NULL);
+  CHECK(is_import(8, "alias", URF_IMPORT_SYMBOL, 0));
+  CHECK(is_import(19, "object", URF_IMPORT_SYMBOL, 16));
+  CHECK(is_import(32, "chosen", URF_IMPORT_SYMBOL, 0));
+  CHECK(is_import(40, "stream", URF_IMPORT_VALUE, 0));
+  CHECK(is_import(48, "stream", URF_IMPORT_SYMBOL, 0));
+  CHECK(plan.findings.n == 3);
+  CHECK(is_finding(56, FIND_MODULE));
+  CHECK(is_finding(64, FIND_MODULE));
+  CHECK(is_finding(72, FIND_HEAP));
+}
+
+static void test_stack(void)
+{
+  start();
+  set_all(8, stack, 0x400);
+  set_all(16, stack, 0x900);
+  go(NULL);
+  const struct site *s = site_at(8);
+  CHECK(s && s->kind == SITE_DEAD && get_word(plan.image + 8, 8) == URF_DEAD);
+  CHECK(plan.findings.n == 1 && is_finding(16, FIND_STACK));
+}
+
+static void test_policy(void)
+{
+  struct policy_line lines[] = {
+      {.action = ACT_KEEP, .range = {16, 8}},
+      {.action = ACT_ZERO, .range = {32, 20}},
+      {.action = ACT_KEEP, .range = {64, 8}},
+      {.action = ACT_KEEP, .range = {80, 4}},
+  };
+  struct policy policy = {.path = NULL};
+  policy.lines.at = lines;
+  policy.lines.n = 4;
+  start();
+  for (int r = 0; r < RUNS; r++) {
+    set(r, 16, (uint64_t)(r + 1) * 0x123456789abcdef);
+    set(r, 64, bias[r] + DATA + (uint64_t)r * 8);
+    set(r, 80, (uint64_t)(r + 1) * 0x123456789abcdef); /* only half of it is kept */
+  }
+  set_all(40, bias, DATA);
+  go(&policy);
+  CHECK(site_at(16) && site_at(16)->kind == SITE_KEEP);
+  CHECK(get_word(plan.image + 16, 8) == get_word(run[0].region + 16, 8));
+  CHECK(site_at(32) && site_at(32)->kind == SITE_ZERO && site_at(32)->size == 20);
+  CHECK(!site_at(40) && !get_word(plan.image + 40, 8));
+  CHECK(is_pointer(64, DATA));
+  CHECK(plan.findings.n == 1 && is_finding(80, FIND_VARIES));
+  CHECK(lines[0].used && lines[1].used && lines[2].used && !lines[3].used);
+}
+
+static void test_slots(void)
+{
+  static struct slot slots[] = {
+      {DATA + 8, SLOT_SYMBOL, (char *)"exported", (char *)"", 4},
+      {DATA + 16, SLOT_SYMBOL, (char *)"exported", (char *)"", 0},
+      {DATA + 24, SLOT_RELATIVE, NULL, NULL, DATA},
+  };
+  start();
+  lib.slots.at = slots;
+  lib.slots.n = 3;
+  set_all(8, other, 0x1104);
+  set_all(16, bias, DATA + 8); /* init has changed it */
+  set_all(24, bias, DATA);
+  go(NULL);
+  CHECK(plan.findings.n == 0);
+  CHECK(site_at(8) && site_at(8)->by_ldso && site_at(8)->kind == SITE_IMPORT);
+  CHECK(is_pointer(16, DATA + 8) && !site_at(16)->by_ldso);
+  CHECK(is_pointer(24, DATA) && !site_at(24)->by_ldso);
+}
+
+/* Every pattern of pointers comes back from the table as it was. */
+static void test_table(void)
+{
+  uint32_t seed = 1;
+  for (int round = 0; round < 200; round++) {
+    struct table t;
+    struct plan back;
+    struct error e = {0};
+    start();
+    for (size_t at = 0; at + 8 <= SIZE;) {
+      seed = seed * 1664525u + 1013904223u;
+      if (seed >> 24 < (unsigned)round)
+        set_all(at, bias, DATA + at);
+      else if (seed >> 24 < (unsigned)round + 3)
+        set_all(at, other, seed >> 16 & 1 ? 0x1100 : 0x5010);
+      at += 8 + (round & 1 && (seed & 0x7000) == 0 ? 3 : 0) + (seed >> 13 & 1 ? 0 : (size_t)round);
+    }
+    go(NULL);
+    CHECK(plan.findings.n == 0);
+    place(&t, &lib, &plan);
+    lib.note.relr = t.relr, lib.note.relr_size = t.relr_size;
+    lib.note.odd = t.odd, lib.note.odd_size = t.odd_size;
+    lib.note.imports = t.imports, lib.note.n_imports = t.n_imports;
+    lib.note.recipe = t.recipe, lib.note.recipe_size = t.recipe_size;
+    lib.table = t.bytes.at;
+    lib.region_size = SIZE;
+    lib.data = plan.image;
+    lib.data_size = SIZE;
+    CHECK(!place_read(&back, &lib, &e));
+    CHECK(back.sites.n == plan.sites.n);
+    for (size_t i = 0; i < plan.sites.n && i < back.sites.n; i++)
+      CHECK(back.sites.at[i].offset == plan.sites.at[i].offset &&
+            back.sites.at[i].kind == plan.sites.at[i].kind &&
+            back.sites.at[i].value == plan.sites.at[i].value);
+    plan_free(&back);
+    free(t.bytes.at);
+    error_free(&e);
+  }
+}
+
+static void test_proof(void)
+{
+  size_t bad[4];
+  start();
+  set_all(16, bias, DATA + 0x10);
+  set_all(24, other, 0x1100);
+  set_all(32, stack, 0x400);
+  go(NULL);
+  for (int r = 0; r < RUNS; r++)
+    CHECK(prove(&plan, &run[r], false, bad, 4) == 0);
+  run[1].region[16] ^= 8;         /* another target */
+  CHECK(prove(&plan, &run[1], false, bad, 4) == 1 && bad[0] == 16);
+  run[1].region[100] ^= 1;        /* another byte */
+  CHECK(prove(&plan, &run[1], false, bad, 4) == 2 && bad[1] == 96);
+  run[2].region[24] ^= 1;         /* another symbol */
+  CHECK(prove(&plan, &run[2], false, bad, 4) == 1 && bad[0] == 24);
+  /* a frozen library has the fixed address where the live one has a dead pointer */
+  CHECK(prove(&plan, &run[0], true, bad, 4) == 1 && bad[0] == 32);
+  set(0, 32, URF_DEAD);
+  CHECK(prove(&plan, &run[0], true, bad, 4) == 0);
+}
+
+int main(void)
+{
+  test_diff();
+  test_pointers();
+  test_not_pointers();
+  test_imports();
+  test_stack();
+  test_policy();
+  test_slots();
+  test_table();
+  test_proof();
+  start(); /* frees what the last test has left */
+  plan_free(&plan);
+  for (int r = 0; r < RUNS; r++) {
+    free(run[r].region);
+    free(run[r].modules.at);
+    free(run[r].mappings.at);
+  }
+  free(libc.list.at);
+  free(spans.list.at);
+  return failed;
+}
