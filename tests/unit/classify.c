@@ -74,6 +74,7 @@ static void start(void)
                               .region = xalloc(SIZE), .size = SIZE, .room = SIZE};
     *PUSH(&run[r].modules) =
         (struct module){(char *)"/lib/libc.so", other[r], other[r], other[r] + 0x6000, &libc};
+    *PUSH(&run[r].mappings) = (struct mapping){other[r], other[r] + 0x6000, "libc.so", 5};
     *PUSH(&run[r].mappings) = (struct mapping){stack[r], stack[r] + 0x1000, "[stack]", 3};
     *PUSH(&run[r].mappings) =
         (struct mapping){other[r] + 0x100000, other[r] + 0x200000, "", 3};
