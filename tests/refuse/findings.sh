@@ -65,6 +65,56 @@ void answer(FILE *out) { fprintf(out, "%lu\n", table[((uintptr_t)keys >> 12) * 2
 END
 expect_refusal 1 table "$TURF" freeze hash.so -o "$OUT"
 
+finding fixed <<'END'
+static char *buffer;
+int urf_init(void)
+{
+  void *want = (void *)0x123456789000;
+  buffer = mmap(want, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  return buffer != want;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *buffer); }
+END
+expect_refusal 1 buffer "$TURF" freeze fixed.so -o "$OUT"
+
+finding thread <<'END'
+#include <pthread.h>
+static void *sleeper(void *p) { for (;;) pause(); return p; }
+int urf_init(void) { pthread_t id; return pthread_create(&id, 0, sleeper, 0); }
+void answer(FILE *out) { fprintf(out, "\n"); }
+END
+expect_refusal 1 thread "$TURF" freeze thread.so -o "$OUT"
+
+finding local <<'END'
+static __thread int mine;
+int urf_init(void) { mine = 5; return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", mine); }
+END
+expect_refusal 1 thread-local "$TURF" freeze local.so -o "$OUT"
+
+# a block of libc's allocator, and one that it has freed again: nothing says what that word is
+finding foreign <<'END'
+#include <dlfcn.h>
+static void *freed;
+int urf_init(void)
+{
+  void *(*get)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+  void (*put)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+  put(freed = get(100000000));
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", freed != 0); }
+END
+expect_refusal 1 freed "$TURF" freeze foreign.so -o "$OUT"
+
+# half a pointer that something else has been written over
+finding half <<'END'
+static union { void *pointer; int low; } half;
+int urf_init(void) { half.pointer = &half; half.low = 7; return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", half.low); }
+END
+expect_refusal 1 half "$TURF" freeze half.so -o "$OUT"
+
 # what --suggest prints is accepted when somebody has given the reasons, and not before
 expect_refusal 1 started_at "$TURF" check clock.so
 "$TURF" check --suggest clock.so >policy || :
