@@ -254,8 +254,8 @@ int main(int argc, char **argv)
     SAY("error %s\n", dlerror());
     return 1;
   }
-  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr,
-      (unsigned long)__builtin_frame_address(0), (unsigned long)allocations);
+  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0),
+      (unsigned long)allocations);
   for (;;) {
     ssize_t got = read(line_fd, line + n, 1);
     if (got < 0 && errno == EINTR)

@@ -13,12 +13,14 @@
 
 enum { NEW, NEW_A, NEW_N, NEW_AN, NEW_L, NEW_AL, NEW_LN, NEW_ALN, DEL, DEL_A, DEL_L, DEL_AL };
 
+// clang-format off
 static const char names[CXX_OPERATORS][40] = {
     "_Znw" Z,           "_Zna" Z,           "_Znw" Z NOTHROW,
     "_Zna" Z NOTHROW,   "_Znw" Z ALIGNED,   "_Zna" Z ALIGNED,
     "_Znw" Z ALIGNED NOTHROW, "_Zna" Z ALIGNED NOTHROW,
     "_ZdlPv",           "_ZdaPv",           "_ZdlPv" ALIGNED, "_ZdaPv" ALIGNED,
 };
+// clang-format on
 
 void free(void *p);
 _Noreturn void abort(void);
@@ -73,6 +75,7 @@ static void put(int op, void *p, size_t align)
   BOUND result name(__VA_ARGS__) __asm__(symbol);                                                  \
   result name(__VA_ARGS__)
 
+// clang-format off
 OPERATOR(void *, new_, "_Znw" Z, size_t n) { return get(NEW, n, 0, CALLER); }
 OPERATOR(void *, new_a, "_Zna" Z, size_t n) { return get(NEW_A, n, 0, CALLER); }
 OPERATOR(void *, new_n, "_Znw" Z NOTHROW, size_t n, const void *t)
@@ -114,6 +117,7 @@ DELETE_ALIGNED(del_l, "_ZdlPv" ALIGNED, DEL_L)
 DELETE_ALIGNED(del_al, "_ZdaPv" ALIGNED, DEL_AL)
 DELETE_ALIGNED(del_ln, "_ZdlPv" ALIGNED NOTHROW, DEL_L)
 DELETE_ALIGNED(del_aln, "_ZdaPv" ALIGNED NOTHROW, DEL_AL)
+// clang-format on
 
 OPERATOR(void, del_ls, "_ZdlPv" Z ALIGNED, void *p, size_t n, size_t align)
 {

@@ -13,10 +13,10 @@
 
 #include <stdint.h>
 
-#define URF_FORMAT 1u             /* of struct urf_note and everything it leads to */
-#define URF_NOTE_NAME "urf"       /* gABI note: name, with its NUL four bytes */
+#define URF_FORMAT 1u       /* of struct urf_note and everything it leads to */
+#define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 1u       /* of struct urf_host */
+#define URF_HOST_VERSION 1u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* The address that replaces dead pointers: below every mmap_min_addr a distribution ships
@@ -24,7 +24,7 @@
 #define URF_DEAD 0xbad0u
 
 enum urf_flags {
-  URF_FROZEN = 1,                 /* the file is the output of turf freeze */
+  URF_FROZEN = 1, /* the file is the output of turf freeze */
 };
 
 /* .note.urf, which the linker script writes (link part) and turf freeze fills (frozen part).
@@ -34,28 +34,28 @@ struct urf_note {
   uint32_t namesz, descsz, type;
   char name[4];
   /* link part */
-  uint64_t self;                  /* address of this note */
-  uint64_t data, bss, heap;       /* starts of the three parts of the region */
-  uint64_t heap_reserve;          /* bytes the heap may use while init runs */
-  uint64_t state;                 /* address of the loader's variables, all zero in a frozen file */
-  uint64_t init_array;            /* its first word is the loader's constructor */
-  uint64_t tm_clones;             /* bytes of .tm_clone_table */
+  uint64_t self;            /* address of this note */
+  uint64_t data, bss, heap; /* starts of the three parts of the region */
+  uint64_t heap_reserve;    /* bytes the heap may use while init runs */
+  uint64_t state;           /* address of the loader's variables, all zero in a frozen file */
+  uint64_t init_array;      /* its first word is the loader's constructor */
+  uint64_t tm_clones;       /* bytes of .tm_clone_table */
   uint32_t format, state_size;
   /* frozen part */
-  uint32_t flags, machine;        /* enum urf_flags; e_machine */
-  uint64_t heap_end;              /* end of the frozen heap: what free and realloc call ours */
-  uint64_t align;                 /* the bias must be a multiple of this */
-  uint64_t table, table_size;     /* .urf.table; the following are byte offsets into it */
-  uint64_t relr, relr_size;       /* pointers at aligned words: RELR as in the gABI */
-  uint64_t odd, odd_size;         /* pointers anywhere else: a site list */
-  uint64_t imports, n_imports;    /* struct urf_import, in the order of the site lists */
+  uint32_t flags, machine;             /* enum urf_flags; e_machine */
+  uint64_t heap_end;                   /* end of the frozen heap: what free and realloc call ours */
+  uint64_t align;                      /* the bias must be a multiple of this */
+  uint64_t table, table_size;          /* .urf.table; the following are byte offsets into it */
+  uint64_t relr, relr_size;            /* pointers at aligned words: RELR as in the gABI */
+  uint64_t odd, odd_size;              /* pointers anywhere else: a site list */
+  uint64_t imports, n_imports;         /* struct urf_import, in the order of the site lists */
   uint64_t protections, n_protections; /* struct urf_protection */
-  uint64_t origin, origin_size;   /* struct urf_origin, one behind the other; not read at load */
+  uint64_t origin, origin_size; /* struct urf_origin, one behind the other; not read at load */
   uint64_t n_pointers, n_odd, n_import_sites;
-  uint64_t image_hash[2];         /* XXH3-128 of the region's bytes, low half first */
-  uint64_t input_hash[2];         /* XXH3-128 of the library that was frozen, see urf_origin */
-  char tool[16];                  /* version of turf, NUL-padded */
-  uint64_t recipe, recipe_size;   /* how init was run, see below; not read at load */
+  uint64_t image_hash[2];       /* XXH3-128 of the region's bytes, low half first */
+  uint64_t input_hash[2];       /* XXH3-128 of the library that was frozen, see urf_origin */
+  char tool[16];                /* version of turf, NUL-padded */
+  uint64_t recipe, recipe_size; /* how init was run, see below; not read at load */
 };
 
 /* One symbol outside the library, and a list of the words that hold its address plus addend. */
@@ -63,18 +63,18 @@ struct urf_import {
   uint32_t name, version, module; /* byte offsets into the table; version and module may be "" */
   uint32_t kind;                  /* enum urf_import_kind */
   int64_t addend;
-  uint64_t sites, sites_size;     /* byte offset into the table, bytes */
+  uint64_t sites, sites_size; /* byte offset into the table, bytes */
 };
 
 enum urf_import_kind {
-  URF_IMPORT_SYMBOL,              /* address of the symbol */
-  URF_IMPORT_VALUE,               /* pointer held in the variable that the symbol names */
+  URF_IMPORT_SYMBOL, /* address of the symbol */
+  URF_IMPORT_VALUE,  /* pointer held in the variable that the symbol names */
 };
 
 /* Pages that init protected: made so again at load. */
 struct urf_protection {
   uint64_t address, size;
-  uint32_t prot;                  /* PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4 or none, as in mprotect */
+  uint32_t prot; /* PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4 or none, as in mprotect */
   uint32_t unused;
 };
 
@@ -84,7 +84,7 @@ struct urf_protection {
  * its file contents from the start to the end of the last segment, e_shoff, e_shnum and e_shstrndx
  * taken as 0. */
 struct urf_origin {
-  uint64_t address, size;         /* size bytes follow, and zeros up to a multiple of 8 */
+  uint64_t address, size; /* size bytes follow, and zeros up to a multiple of 8 */
 };
 
 /* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf can
@@ -105,9 +105,9 @@ struct urf_host {
   void (*block)(void *block, uintptr_t size, int used);
   /* called by the host after init: ends the capture and clears what must not be kept */
   void (*seal)(void);
-  uintptr_t top;                  /* run-time end of the used heap */
-  uintptr_t missing;              /* bytes that did not fit into the reserve */
-  uintptr_t align;                /* largest alignment that was asked for */
+  uintptr_t top;     /* run-time end of the used heap */
+  uintptr_t missing; /* bytes that did not fit into the reserve */
+  uintptr_t align;   /* largest alignment that was asked for */
 };
 
 _Static_assert(sizeof(struct urf_note) == 0x128, "urf.ld asserts the same size");

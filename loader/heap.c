@@ -294,7 +294,8 @@ size_t heap_usable(const void *p)
   return size_of(block_of(p));
 }
 
-static struct heap_span *new_span(struct heap *h, struct heap_span *like, uintptr_t lo, uintptr_t hi)
+static struct heap_span *new_span(struct heap *h, struct heap_span *like, uintptr_t lo,
+                                  uintptr_t hi)
 {
   struct heap_span *s = heap_alloc(h, sizeof *s);
   if (s) {

@@ -13,7 +13,7 @@
 
 /* heap.c: the in-image heap, used while init runs.  Memory it hands out is zero. */
 
-#define HEAP_SMALL 32             /* bins of one size each */
+#define HEAP_SMALL 32 /* bins of one size each */
 #define HEAP_BINS (HEAP_SMALL + 16 * 40)
 
 #define HEAP_PAGE 4096u
@@ -22,11 +22,11 @@ struct heap_block;
 struct heap_span;
 
 struct heap {
-  uintptr_t start, top, end;      /* blocks stand in [start, top), the reserve ends at end */
-  uintptr_t peak;                 /* the highest that top ever was */
-  uintptr_t missing, align;       /* see struct urf_host */
-  uintptr_t brk_start, brk;       /* area handed out by sbrk, empty at first */
-  struct heap_span *spans;        /* page ranges handed out by mmap, by address */
+  uintptr_t start, top, end; /* blocks stand in [start, top), the reserve ends at end */
+  uintptr_t peak;            /* the highest that top ever was */
+  uintptr_t missing, align;  /* see struct urf_host */
+  uintptr_t brk_start, brk;  /* area handed out by sbrk, empty at first */
+  struct heap_span *spans;   /* page ranges handed out by mmap, by address */
   uint64_t used_bins[(HEAP_BINS + 63) / 64];
   struct heap_block *bins[HEAP_BINS];
 };
@@ -58,7 +58,7 @@ HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
 
 enum { CXX_OPERATORS = 12 };
 
-struct host_calls {               /* the process's own functions, looked up when first needed */
+struct host_calls { /* the process's own functions, looked up when first needed */
   void *malloc, *calloc, *realloc, *free, *posix_memalign, *malloc_usable_size;
   void *mmap, *mremap, *munmap, *madvise, *sbrk;
   void *realpath, *getcwd, *__cxa_atexit;
@@ -66,10 +66,10 @@ struct host_calls {               /* the process's own functions, looked up when
 };
 
 struct state {
-  uintptr_t owned, owned_size;    /* blocks that are ours: [owned, owned + owned_size) */
+  uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
   struct host_calls host;
-  uintptr_t host_brk;             /* bytes that sbrk took from the host */
-  struct urf_host *capture;       /* while init runs under a capture host */
+  uintptr_t host_brk;       /* bytes that sbrk took from the host */
+  struct urf_host *capture; /* while init runs under a capture host */
   int lock;
   struct heap heap;
 };

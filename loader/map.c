@@ -159,7 +159,8 @@ static int protection(uintptr_t page)
 }
 
 /* Calls f for each stretch of equally protected pages. */
-static int each_stretch(struct part p, int (*f)(uintptr_t lo, size_t len, int prot, void *), void *arg)
+static int each_stretch(struct part p, int (*f)(uintptr_t lo, size_t len, int prot, void *),
+                        void *arg)
 {
   while (p.lo < p.hi) {
     int prot = protection(p.lo);
@@ -200,8 +201,9 @@ static void *move(void *addr, size_t old, size_t len, int flags, void *target, v
 {
   struct move m = {(uintptr_t)addr, (uintptr_t)target};
   struct part from = part_of(addr, old < len ? old : len);
-  void *p = map(target, len, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | (flags & MREMAP_FIXED ? MAP_FIXED : 0), -1, 0, caller);
+  void *p =
+      map(target, len, PROT_READ | PROT_WRITE,
+          MAP_PRIVATE | MAP_ANONYMOUS | (flags & MREMAP_FIXED ? MAP_FIXED : 0), -1, 0, caller);
   if (p == MAP_FAILED)
     return p;
   m.to = (uintptr_t)p;
@@ -231,7 +233,7 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
   if ((flags & MREMAP_FIXED && from < to + len && to < from + old) ||
       (flags & URF_DONTUNMAP && old != len))
     error = EINVAL;
-  else if (part_of(addr, old).hi != from + old)
+  else if (!error && part_of(addr, old).hi != from + old)
     error = EFAULT;
   if (!error && flags & (MREMAP_FIXED | URF_DONTUNMAP))
     return move(addr, old, len, flags, target, __builtin_return_address(0));

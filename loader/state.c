@@ -23,16 +23,17 @@ struct note_tail {
 #define NOTE_SECTION(name) ".section " name ",\"a\",%note\n.previous\n"
 __asm__(NOTE_SECTION(".note.urf") NOTE_SECTION(".note.urf.frozen"));
 
-__attribute__((section(".note.urf"), used, aligned(4))) HIDDEN const struct note_head
-    urf_note_head __asm__("__urf_note") = {
-        sizeof(((struct note_head *)0)->name),
-        sizeof(struct urf_note) - sizeof(struct note_head),
-        URF_NOTE_TYPE,
-        URF_NOTE_NAME,
+__attribute__((section(".note.urf"), used, aligned(4)))
+HIDDEN const struct note_head urf_note_head __asm__("__urf_note") = {
+    sizeof(((struct note_head *)0)->name),
+    sizeof(struct urf_note) - sizeof(struct note_head),
+    URF_NOTE_TYPE,
+    URF_NOTE_NAME,
 };
 
-__attribute__((section(".note.urf.frozen"), used, aligned(4))) static const struct note_tail
-    note_tail = {URF_FORMAT, sizeof(struct state), {0}};
+__attribute__((section(".note.urf.frozen"), used,
+               aligned(4))) static const struct note_tail note_tail = {
+    URF_FORMAT, sizeof(struct state), {0}};
 
 /* A size given with --defsym would be exported without this. */
 __asm__(".hidden __urf_heap_size");

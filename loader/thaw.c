@@ -4,18 +4,21 @@
  * In a frozen one it turns the file's image into that of an initialised library:
  *
  *   entry     The dynamic linker has applied its relocations.  The region still holds link-time
- *             addresses: no pointer in it may be followed, so nothing but this file's own code runs;
- *             the note and the table are reached relative to the code.
+ *             addresses: no pointer in it may be followed, so no code of the library runs but this
+ *             file's; the note and the table are reached relative to it, and are checked.
  *   relocate  The bias is added to every pointer.  No call, no allocation, no other write.
  *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but no
  *             code of the library: its imports are not complete yet.
+ *   protect   Pages that init made read-only or inaccessible become so again.
  *   replay    What init told libc (atexit) is told again.  The image is whole from here on. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "loader.h"
@@ -51,14 +54,14 @@ static const char *own_name(void)
 {
   Dl_info info;
   return dladdr((const void *)(uintptr_t)NOTE, &info) && info.dli_fname ? info.dli_fname
-                                                                         : "urf library";
+                                                                        : "urf library";
 }
 
 /* A constructor cannot make dlopen return NULL, and half a library must not be left to run. */
 void thaw_fail(const char *what, const char *which)
 {
   char line[1024];
-  const char *part[] = {"urf: ", own_name(), ": ", what, " ", which, "\n"};
+  const char *part[] = {"urf: ", own_name(), ": ", what, *which ? " " : "", which, "\n"};
   size_t n = 0;
   for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
     for (const char *s = part[i]; *s && n < sizeof line - 2; s++)
@@ -69,29 +72,54 @@ void thaw_fail(const char *what, const char *which)
   _exit(127);
 }
 
+/* The image as it was loaded; run-time addresses. */
+struct image {
+  uintptr_t bias, region, region_end;
+  uintptr_t mapped_end; /* of what the file holds of the segment that the region is in */
+  const char *table;
+};
+
+static _Noreturn void damaged(const char *where)
+{
+  thaw_fail("is damaged:", where);
+}
+
+/* Numbers cannot run past the end of their list: check has seen that the last one ends there. */
 static uintptr_t get_uleb(const unsigned char **at)
 {
   uintptr_t n = 0;
   unsigned shift = 0;
   while (**at & 0x80) {
-    n |= (uintptr_t)(*(*at)++ & 0x7f) << shift;
+    n |= (uintptr_t)(*(*at)++ & 0x7f) << shift % 64;
     shift += 7;
   }
-  return n | (uintptr_t) * (*at)++ << shift;
+  return n | (uintptr_t) * (*at)++ << shift % 64;
+}
+
+static void must_hold(const struct image *image, uintptr_t at, const char *list)
+{
+  if (__builtin_expect(at - image->region > image->region_end - image->region - sizeof(uintptr_t),
+                       0))
+    damaged(list);
 }
 
 /* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that
  * follow the last one covered. */
-static void relocate_words(const uintptr_t *relr, const uintptr_t *end, uintptr_t bias)
+static void relocate_words(const struct image *image)
 {
+  const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
+  const uintptr_t *end = (const void *)(image->table + NOTE->relr + NOTE->relr_size);
+  const uintptr_t bias = image->bias;
   uintptr_t *where = 0;
   for (; relr < end; relr++) {
     if (!(*relr & 1)) {
       where = (uintptr_t *)(*relr + bias);
+      must_hold(image, (uintptr_t)where, "relr");
       *where++ += bias;
       continue;
     }
     uintptr_t *word = where;
+    must_hold(image, (uintptr_t)(word + (62 - __builtin_clzll(*relr | 2))), "relr");
     for (uintptr_t bits = *relr; bits >>= 1; word++)
       if (bits & 1)
         *word += bias;
@@ -99,12 +127,15 @@ static void relocate_words(const uintptr_t *relr, const uintptr_t *end, uintptr_
   }
 }
 
-static void relocate_odd(const unsigned char *list, const unsigned char *end, uintptr_t at,
-                         uintptr_t bias)
+static void relocate_odd(const struct image *image)
 {
+  const unsigned char *list = (const unsigned char *)image->table + NOTE->odd;
+  const unsigned char *end = list + NOTE->odd_size;
+  uintptr_t at = image->region;
   while (list < end) {
     at += get_uleb(&list);
-    ((struct word *)at)->value += bias;
+    must_hold(image, at, "odd");
+    ((struct word *)at)->value += image->bias;
   }
 }
 
@@ -128,7 +159,7 @@ static uintptr_t look_up(const char *table, const struct urf_import *import)
     p = dlvsym_or_null(RTLD_DEFAULT, name, version);
   if (!p)
     p = dlsym(RTLD_DEFAULT, name);
-  if (!p)
+  if (!p && table[import->module])
     p = look_in_module(table + import->module, name);
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
@@ -136,15 +167,25 @@ static uintptr_t look_up(const char *table, const struct urf_import *import)
   return import->kind == URF_IMPORT_VALUE ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
-static void bind(const char *table, const struct urf_import *import, uintptr_t region)
+/* One import is stored before the next is looked up: when one is not to be had the process ends, and
+ * nobody sees the half that was done. */
+static void bind(const struct image *image, const struct urf_import *import)
 {
-  uintptr_t value = look_up(table, import) + (uintptr_t)import->addend;
-  const unsigned char *at = (const unsigned char *)table + import->sites;
-  const unsigned char *end = at + import->sites_size;
-  while (at < end) {
-    region += get_uleb(&at);
-    ((struct word *)region)->value = value;
+  uintptr_t value = look_up(image->table, import) + (uintptr_t)import->addend;
+  const unsigned char *list = (const unsigned char *)image->table + import->sites;
+  const unsigned char *end = list + import->sites_size;
+  uintptr_t at = image->region;
+  while (list < end) {
+    at += get_uleb(&list);
+    must_hold(image, at, "imports");
+    ((struct word *)at)->value = value;
   }
+}
+
+static void protect(const struct image *image, const struct urf_protection *p)
+{
+  if (mprotect((void *)((uintptr_t)p->address + image->bias), p->size, (int)p->prot))
+    thaw_fail("cannot protect its pages:", strerror(errno));
 }
 
 static int inside(uint64_t offset, uint64_t size, uint64_t whole)
@@ -152,29 +193,106 @@ static int inside(uint64_t offset, uint64_t size, uint64_t whole)
   return offset <= whole && size <= whole - offset;
 }
 
-/* Nothing has been written yet when this fails. */
-static void check(uintptr_t bias)
+/* An array of n elements in the table. */
+static int array_inside(uint64_t offset, uint64_t n, size_t size)
 {
-  uint64_t size = NOTE->table_size;
-  if (NOTE->format != URF_FORMAT)
-    thaw_fail("was frozen by a turf of another format; freeze it again with this", "liburf.a");
-  if (NOTE->machine != URF_MACHINE || NOTE->state_size != sizeof(struct state) ||
-      !inside(NOTE->relr, NOTE->relr_size, size) || !inside(NOTE->odd, NOTE->odd_size, size) ||
-      !inside(NOTE->imports, NOTE->n_imports * sizeof(struct urf_import), size))
-    thaw_fail("is damaged:", ".note.urf");
-  if (bias & (NOTE->align - 1))
-    thaw_fail("needs a load address of a larger alignment than the dynamic linker gave it", "");
+  return offset % 8 == 0 && n <= NOTE->table_size / size &&
+         inside(offset, n * size, NOTE->table_size);
 }
 
-static void count(const char *what, uint64_t n)
+static int list_inside(const char *table, uint64_t offset, uint64_t size)
 {
-  char digits[24], *p = digits + sizeof digits - 1;
+  return inside(offset, size, NOTE->table_size) && (!size || !(table[offset + size - 1] & 0x80));
+}
+
+static int text_inside(const char *table, uint64_t offset)
+{
+  return offset < NOTE->table_size && memchr(table + offset, 0, NOTE->table_size - offset);
+}
+
+static int see_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct image *image = arg;
+  (void)size;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+    uintptr_t start = (uintptr_t)(info->dlpi_addr + ph->p_vaddr);
+    if (ph->p_type == PT_LOAD && ph->p_flags & PF_W && image->region - start < ph->p_filesz) {
+      image->mapped_end = start + ph->p_filesz;
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void check_note(struct image *image)
+{
+  const uint64_t bias = image->bias;
+  if (NOTE->format != URF_FORMAT)
+    thaw_fail("was frozen by a turf of another format; freeze it again with this", "liburf.a");
+  if (NOTE->machine != URF_MACHINE)
+    thaw_fail("was frozen for another machine", "");
+  if (NOTE->state_size != sizeof(struct state) || NOTE->state + bias != (uintptr_t)S ||
+      NOTE->data > NOTE->heap ||
+      !inside(NOTE->state - NOTE->data, sizeof(struct state), NOTE->heap - NOTE->data) ||
+      NOTE->heap > NOTE->heap_end || NOTE->heap_end > NOTE->table || NOTE->table % 8 ||
+      !NOTE->align || NOTE->align & (NOTE->align - 1))
+    damaged(".note.urf");
+  (void)dl_iterate_phdr(see_module, image);
+  if (!inside(NOTE->table + bias - image->region, NOTE->table_size,
+              image->mapped_end - image->region))
+    damaged(".urf.table is not in the file");
+}
+
+static void check_table(const struct image *image)
+{
+  const char *table = image->table;
+  if (!array_inside(NOTE->relr, NOTE->relr_size / sizeof(uintptr_t), sizeof(uintptr_t)) ||
+      (NOTE->relr_size && *(const uintptr_t *)(const void *)(table + NOTE->relr) & 1) ||
+      !list_inside(table, NOTE->odd, NOTE->odd_size) ||
+      !array_inside(NOTE->imports, NOTE->n_imports, sizeof(struct urf_import)) ||
+      !array_inside(NOTE->protections, NOTE->n_protections, sizeof(struct urf_protection)))
+    damaged(".urf.table");
+  const struct urf_import *import = (const void *)(table + NOTE->imports);
+  for (uint64_t i = 0; i < NOTE->n_imports; i++, import++)
+    if (!text_inside(table, import->name) || !text_inside(table, import->version) ||
+        !text_inside(table, import->module) || import->kind > URF_IMPORT_VALUE ||
+        !list_inside(table, import->sites, import->sites_size))
+      damaged("imports");
+  const struct urf_protection *p = (const void *)(table + NOTE->protections);
+  for (uint64_t i = 0; i < NOTE->n_protections; i++, p++)
+    if (p->address < NOTE->data ||
+        !inside(p->address - NOTE->data, p->size, NOTE->heap_end - NOTE->data) || p->prot > 7)
+      damaged("protections");
+}
+
+/* Decimal, at the end of a buffer of 24 bytes. */
+static const char *decimal(char *buf, uint64_t n)
+{
+  char *p = buf + 23;
   *p = 0;
   do
     *--p = (char)('0' + n % 10);
   while (n /= 10);
+  return p;
+}
+
+/* Nothing has been written yet when this fails. */
+static void check(struct image *image)
+{
+  char digits[24];
+  check_note(image);
+  if (image->bias & (NOTE->align - 1))
+    thaw_fail("was loaded at an address that differs from the linked one by no multiple of",
+              decimal(digits, NOTE->align));
+  check_table(image);
+}
+
+static void count(const char *what, uint64_t n)
+{
+  char digits[24];
   say(what);
-  say(p);
+  say(decimal(digits, n));
 }
 
 static void report(uintptr_t bias)
@@ -192,21 +310,25 @@ static void report(uintptr_t bias)
 
 static void thaw(uintptr_t bias)
 {
-  check(bias);
-  const char *table = (const char *)(uintptr_t)NOTE->table + bias;
-  uintptr_t region = (uintptr_t)NOTE->data + bias;
+  struct image image = {
+      .bias = bias,
+      .region = (uintptr_t)NOTE->data + bias,
+      .region_end = (uintptr_t)NOTE->heap_end + bias,
+      .table = (const char *)(uintptr_t)NOTE->table + bias,
+  };
+  check(&image);
   if (bias) {
-    const char *relr = table + NOTE->relr, *odd = table + NOTE->odd;
-    relocate_words((const uintptr_t *)(const void *)relr,
-                   (const uintptr_t *)(const void *)(relr + NOTE->relr_size), bias);
-    relocate_odd((const unsigned char *)odd, (const unsigned char *)odd + NOTE->odd_size, region,
-                 bias);
+    relocate_words(&image);
+    relocate_odd(&image);
   }
   S->owned = (uintptr_t)NOTE->heap + bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
-  const struct urf_import *import = (const void *)(table + NOTE->imports);
+  const struct urf_import *import = (const void *)(image.table + NOTE->imports);
   for (uint64_t i = 0; i < NOTE->n_imports; i++)
-    bind(table, &import[i], region);
+    bind(&image, &import[i]);
+  const struct urf_protection *p = (const void *)(image.table + NOTE->protections);
+  for (uint64_t i = 0; i < NOTE->n_protections; i++)
+    protect(&image, &p[i]);
   exit_replay();
   report(bias);
 }
@@ -218,7 +340,7 @@ static void seal(void)
   exit_seal();
   heap_seal(&S->heap, host->block);
   host->top = S->heap.top;
-  host->missing = S->heap.missing;
+  host->missing = heap_missing(&S->heap);
   host->align = S->heap.align;
   memset(S, 0, sizeof *S);
 }

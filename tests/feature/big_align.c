@@ -1,7 +1,9 @@
 // Data and blocks aligned beyond a page, to values that matter to the library.
 #include "feature.h"
 
-static struct { char bytes[100]; } __attribute__((aligned(16384))) in_bss, in_data = {"aligned"};
+static struct {
+  char bytes[100];
+} __attribute__((aligned(16384))) in_bss, in_data = {"aligned"};
 static char *block, *huge;
 
 int urf_init(void)

@@ -3,7 +3,10 @@
 #include "feature.h"
 
 static char large[3 << 20];
-static struct item { struct item *next; long value; } items[1000], *first;
+static struct item {
+  struct item *next;
+  long value;
+} items[1000], *first;
 static int count, *counter;
 int common_number;
 char *common_pointer;

@@ -12,12 +12,30 @@ static void note(char c)
   counters[c - 'a']++;
 }
 
-__attribute__((constructor)) static void last(void) { note('d'); }
-__attribute__((constructor(300))) static void third(void) { note('c'); }
-__attribute__((constructor(101))) static void first(void) { note('a'); }
-__attribute__((constructor(200))) static void second(void) { note('b'); }
-__attribute__((destructor)) static void leave(void) { printf("destructor %s\n", order); }
-__attribute__((destructor(200))) static void leave_late(void) { printf("late destructor\n"); }
+__attribute__((constructor)) static void last(void)
+{
+  note('d');
+}
+__attribute__((constructor(300))) static void third(void)
+{
+  note('c');
+}
+__attribute__((constructor(101))) static void first(void)
+{
+  note('a');
+}
+__attribute__((constructor(200))) static void second(void)
+{
+  note('b');
+}
+__attribute__((destructor)) static void leave(void)
+{
+  printf("destructor %s\n", order);
+}
+__attribute__((destructor(200))) static void leave_late(void)
+{
+  printf("late destructor\n");
+}
 
 int urf_init(void)
 {

@@ -10,7 +10,10 @@
 struct noisy {
   std::string name;
   explicit noisy(const char *n) : name(n) {}
-  ~noisy() { printf("destroyed: %s\n", name.c_str()); }
+  ~noisy()
+  {
+    printf("destroyed: %s\n", name.c_str());
+  }
 };
 
 static noisy first("first, with a name that is no short string"), second("second");

@@ -12,7 +12,10 @@ struct alignas(128) wide {
 };
 struct plain {
   int i = 3;
-  ~plain() { i = 0; }
+  ~plain()
+  {
+    i = 0;
+  }
 };
 
 plain *one, *many, *one_nothrow, *many_nothrow;
@@ -83,7 +86,7 @@ void fail()
   }
   failures += ::operator new(huge, std::nothrow) == nullptr;
 }
-}
+} // namespace
 
 int urf_init(void)
 {

@@ -8,11 +8,17 @@
 
 struct base {
   virtual ~base() {}
-  virtual int value() const { return 1; }
+  virtual int value() const
+  {
+    return 1;
+  }
 };
 struct derived : base {
   std::vector<int> v{1, 2, 3};
-  int value() const override { return (int)v.size(); }
+  int value() const override
+  {
+    return (int)v.size();
+  }
 };
 
 static std::map<int, std::vector<int>> table;

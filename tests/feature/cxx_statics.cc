@@ -18,15 +18,22 @@ struct shape {
 struct square : shape {
   double side;
   explicit square(double s) : side(s) {}
-  double area() const override { return side * side; }
+  double area() const override
+  {
+    return side * side;
+  }
 };
 struct circle : shape {
   double r;
   explicit circle(double r_) : r(r_) {}
-  double area() const override { return 3 * r * r; }
+  double area() const override
+  {
+    return 3 * r * r;
+  }
 };
 
-std::map<std::string, int> words = {{"one", 1}, {"two", 2}, {"a word longer than a small string", 3}};
+std::map<std::string, int> words = {
+    {"one", 1}, {"two", 2}, {"a word longer than a small string", 3}};
 std::string text = "short", long_text(100, 'x');
 std::vector<std::unique_ptr<shape>> shapes;
 std::unordered_map<int, std::string> numbers;
@@ -34,7 +41,10 @@ std::set<const shape *> none;
 double (shape::*method)() const = &shape::area;
 int constructed;
 struct counted {
-  counted() { constructed++; }
+  counted()
+  {
+    constructed++;
+  }
 } counted_object;
 
 std::vector<std::string> &in_function()
@@ -42,7 +52,7 @@ std::vector<std::string> &in_function()
   static std::vector<std::string> v{"made on first use", "second element, also not a short one"};
   return v;
 }
-}
+} // namespace
 
 int urf_init(void)
 {

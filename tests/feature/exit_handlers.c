@@ -3,12 +3,27 @@
 
 static char *name;
 
-static void first(void) { printf("first registered, %s\n", name); }
-static void second(void) { printf("second registered, %s\n", name); }
-static void third(void) { printf("third registered, %s\n", name); }
-static void during(void) { printf("registered after the load, %s\n", name); }
+static void first(void)
+{
+  printf("first registered, %s\n", name);
+}
+static void second(void)
+{
+  printf("second registered, %s\n", name);
+}
+static void third(void)
+{
+  printf("third registered, %s\n", name);
+}
+static void during(void)
+{
+  printf("registered after the load, %s\n", name);
+}
 
-__attribute__((constructor)) static void start(void) { atexit(first); }
+__attribute__((constructor)) static void start(void)
+{
+  atexit(first);
+}
 
 int urf_init(void)
 {

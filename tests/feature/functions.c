@@ -3,15 +3,32 @@
 
 typedef int operation(int, int);
 
-static int add(int a, int b) { return a + b; }
-static int sub(int a, int b) { return a - b; }
-int exported_mul(int a, int b) { return a * b; }
-__attribute__((visibility("hidden"))) int hidden_mod(int a, int b) { return a % b; }
+static int add(int a, int b)
+{
+  return a + b;
+}
+static int sub(int a, int b)
+{
+  return a - b;
+}
+int exported_mul(int a, int b)
+{
+  return a * b;
+}
+__attribute__((visibility("hidden"))) int hidden_mod(int a, int b)
+{
+  return a % b;
+}
 
-static struct { const char *name; operation *call; } fixed[] = {
-    {"add", add}, {"sub", sub}, {"mul", exported_mul}, {"mod", hidden_mod}};
+static struct {
+  const char *name;
+  operation *call;
+} fixed[] = {{"add", add}, {"sub", sub}, {"mul", exported_mul}, {"mod", hidden_mod}};
 static operation *chosen = sub, *at_init[4];
-static struct entry { struct entry *next; operation *call; } *entries;
+static struct entry {
+  struct entry *next;
+  operation *call;
+} * entries;
 
 int urf_init(void)
 {

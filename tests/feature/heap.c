@@ -6,7 +6,11 @@
 
 #define HUGE ((size_t)PTRDIFF_MAX)
 
-struct node { struct node *next; int value; char text[]; };
+struct node {
+  struct node *next;
+  int value;
+  char text[];
+};
 
 static struct node *list;
 static void *blocks[64];
@@ -127,7 +131,8 @@ void answer(FILE *out)
   unsigned long sum = 0;
   for (int i = 0; i < n; i++)
     for (size_t k = 0; k < sizes[i]; k++)
-      CHECK(((unsigned char *)blocks[i])[k] == 'a' + i % 26), sum += ((unsigned char *)blocks[i])[k];
+      CHECK(((unsigned char *)blocks[i])[k] == 'a' + i % 26),
+          sum += ((unsigned char *)blocks[i])[k];
   fprintf(out, "%d blocks, sum %lu\n", n, sum);
   for (struct node *l = list; l; l = l->next)
     fprintf(out, "%s=%d ", l->text, l->value);

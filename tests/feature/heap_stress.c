@@ -4,7 +4,10 @@
 
 enum { SLOTS = 2000 };
 
-static struct { unsigned char *p; size_t size; } slots[SLOTS];
+static struct {
+  unsigned char *p;
+  size_t size;
+} slots[SLOTS];
 static uint32_t seed;
 static unsigned char tag;
 

@@ -2,14 +2,20 @@
 // dep: other
 #include "feature.h"
 
-struct point { int x, y; };
+struct point {
+  int x, y;
+};
 extern int other_number, *other_pointer, other_add(int);
 extern struct point other_points[4], *other_point(int);
 extern const char other_text[];
 
 static int *number = &other_number, *second_y = &other_points[1].y;
 static struct point *chosen;
-static struct { const char *text; int (*add)(int); int **held; } *heap;
+static struct {
+  const char *text;
+  int (*add)(int);
+  int **held;
+} * heap;
 
 int urf_init(void)
 {

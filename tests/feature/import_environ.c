@@ -4,7 +4,10 @@
 #include "feature.h"
 
 static char ***everything = &environ;
-static struct { int pad; char ***where; } *holder;
+static struct {
+  int pad;
+  char ***where;
+} * holder;
 
 int urf_init(void)
 {

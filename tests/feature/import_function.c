@@ -10,7 +10,7 @@ static struct methods {
   long (*to_long)(const char *, char **, int);
   void (*print)(FILE *, const char *);
   int (*write)(const char *, FILE *);
-} *methods, fixed = {atof, strtol, 0, fputs};
+} * methods, fixed = {atof, strtol, 0, fputs};
 extern int defined_nowhere(void) __attribute__((weak));
 static int (*nothing)(void) = defined_nowhere;
 static void *anything[4] = {(void *)puts, (void *)fclose, 0, (void *)qsort};

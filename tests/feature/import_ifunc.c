@@ -5,7 +5,10 @@
 
 typedef void *copier(void *, const void *, size_t);
 static copier *in_data = memcpy, *stored;
-static struct { size_t (*length)(const char *); copier *move; } *methods;
+static struct {
+  size_t (*length)(const char *);
+  copier *move;
+} * methods;
 static int (*table[])(const char *, const char *) = {strcmp, strcasecmp, strcoll};
 
 int urf_init(void)

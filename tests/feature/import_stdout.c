@@ -2,7 +2,10 @@
 #include "feature.h"
 
 static FILE *log_file, **streams;
-static struct { FILE **where; int level; } logger;
+static struct {
+  FILE **where;
+  int level;
+} logger;
 
 int urf_init(void)
 {

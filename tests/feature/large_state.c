@@ -4,7 +4,11 @@
 
 enum { NODES = 500000 };
 
-static struct node { struct node *next; long value; char pad[64]; } *first;
+static struct node {
+  struct node *next;
+  long value;
+  char pad[64];
+} * first;
 
 int urf_init(void)
 {

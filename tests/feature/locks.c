@@ -10,7 +10,10 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int times, turns;
 
-static void only_once(void) { times++; }
+static void only_once(void)
+{
+  times++;
+}
 
 int urf_init(void)
 {

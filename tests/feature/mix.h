@@ -3,7 +3,11 @@
 
 #include "feature.h"
 
-struct node { struct node *next; char *text; int (*change)(int); };
+struct node {
+  struct node *next;
+  char *text;
+  int (*change)(int);
+};
 
 static struct node *list, last = {0, 0, toupper};
 static int values[4] = {1, 2, 3, 4}, *middle = &values[2], *exported_at;

@@ -68,7 +68,8 @@ void answer(FILE *out)
   for (char *p = e; p && chain < 100; chain++)
     p = *(char **)(void *)p;
   fprintf(out, "%d %d %s %s %d %s %d\n", run_of(a, 'a', 3 * PAGE),
-          run_of(a + 5 * PAGE, 'a', 2 * PAGE), b, b + 19 * PAGE, run_of(c, 'c', 4 * PAGE), d, chain);
+          run_of(a + 5 * PAGE, 'a', 2 * PAGE), b, b + 19 * PAGE, run_of(c, 'c', 4 * PAGE), d,
+          chain);
   tell_wrong(out);
 }
 
@@ -91,8 +92,8 @@ void mutate(FILE *out)
   CHECK(mremap(b, 40 * PAGE, 20 * PAGE, 0) == b);
   CHECK(munmap(c + PAGE, PAGE) == 0);
   CHECK(run_of(c, 'c', PAGE) && run_of(c + 2 * PAGE, 'c', 2 * PAGE));
-  char *p = mmap(c + PAGE, PAGE, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  char *p =
+      mmap(c + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   CHECK(p == c + PAGE && is_zero(p, PAGE));
   memset(p, 'c', PAGE);
   CHECK(munmap(d, 100) == 0);

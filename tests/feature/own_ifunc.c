@@ -2,8 +2,14 @@
 // only: glibc musl has no indirect functions
 #include "feature.h"
 
-static int one(void) { return 1; }
-static int (*resolve(void))(void) { return one; }
+static int one(void)
+{
+  return 1;
+}
+static int (*resolve(void))(void)
+{
+  return one;
+}
 int chosen(void) __attribute__((ifunc("resolve")));
 static int chosen_static(void) __attribute__((ifunc("resolve")));
 static int (*stored)(void), (*in_data)(void) = chosen_static;

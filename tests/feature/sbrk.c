@@ -5,7 +5,10 @@
 
 #include "feature.h"
 
-static struct cell { struct cell *next; int value; } *cells;
+static struct cell {
+  struct cell *next;
+  int value;
+} * cells;
 static char *start;
 
 static void *more(size_t n)

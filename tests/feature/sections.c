@@ -2,19 +2,29 @@
 // zero-initialised ones.
 #include "feature.h"
 
-struct option { const char *name; int *value; struct option *next; };
+struct option {
+  const char *name;
+  int *value;
+  struct option *next;
+};
 
 static int speed = 1, volume = 2;
-#define OPTION(n) \
-  __attribute__((section("options"), used, aligned(sizeof(void *)))) static struct option option_##n = \
-      {#n, &n, 0}
+#define OPTION(n)                                                                                  \
+  __attribute__((section("options"), used,                                                         \
+                 aligned(sizeof(void *)))) static struct option option_##n = {#n, &n, 0}
 OPTION(speed);
 OPTION(volume);
 extern struct option __start_options[], __stop_options[];
 
 __attribute__((section(".data.of.mine"))) static int mine = 5;
-__attribute__((section(".my_data"))) static struct { char *text; int n; } my_data = {0, 7};
-__attribute__((section(".my_bss,\"aw\",@nobits#"))) static struct { char *text; int n; } my_bss;
+__attribute__((section(".my_data"))) static struct {
+  char *text;
+  int n;
+} my_data = {0, 7};
+__attribute__((section(".my_bss,\"aw\",@nobits#"))) static struct {
+  char *text;
+  int n;
+} my_bss;
 static struct option *first;
 
 int urf_init(void)

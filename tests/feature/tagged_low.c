@@ -3,7 +3,9 @@
 
 enum { FIXNUM, PAIR, STRING, SYMBOL, NIL };
 typedef uintptr_t value;
-struct pair { value car, cdr; };
+struct pair {
+  value car, cdr;
+};
 
 static value root = NIL;
 static struct pair shared;
@@ -30,7 +32,9 @@ int urf_init(void)
   shared = (struct pair){tag(strdup("shared"), SYMBOL), NIL};
   root = cons(tag(&shared, PAIR), NIL);
   for (value i = 0; i < 20; i++)
-    root = cons(i % 3 == 0 ? i << 3 : i % 3 == 1 ? string("text") : cons(i << 3, tag(&shared, PAIR)),
+    root = cons(i % 3 == 0   ? i << 3
+                : i % 3 == 1 ? string("text")
+                             : cons(i << 3, tag(&shared, PAIR)),
                 root);
   return 0;
 }

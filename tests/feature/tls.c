@@ -4,7 +4,9 @@
 #include "feature.h"
 
 static __thread int local = 5;
-static __thread struct { long a[100]; } zero;
+static __thread struct {
+  long a[100];
+} zero;
 __thread char *exported_local = "initial";
 static int global;
 

@@ -9,9 +9,16 @@ struct __attribute__((packed)) record {
 };
 
 static struct record records[9], *first;
-static struct __attribute__((packed)) { char pad; struct record *to; int *number; } fixed;
+static struct __attribute__((packed)) {
+  char pad;
+  struct record *to;
+  int *number;
+} fixed;
 static int number = 77;
-static struct __attribute__((packed)) { char pad[3]; int *p; } initialised = {"ab", &number};
+static struct __attribute__((packed)) {
+  char pad[3];
+  int *p;
+} initialised = {"ab", &number};
 static unsigned char *heap;
 
 static void put(size_t at, void *p)

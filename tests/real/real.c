@@ -35,7 +35,11 @@ static long long step(void *library, char what)
   static const char letters[] = "iamfr";
   static const char *const names[] = {"urf_init", "answer", "mutate", "finish", "fresh"};
   const char *letter = strchr(letters, what);
-  union { void *address; int (*init)(void); void (*print)(FILE *); } f;
+  union {
+    void *address;
+    int (*init)(void);
+    void (*print)(FILE *);
+  } f;
   long long start;
 
   if (!letter) {

@@ -13,19 +13,19 @@ static sqlite3 *db;
 static sqlite3_stmt *lookup;
 
 static const char schema[] =
-  "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL, doc JSON);"
-  "CREATE VIRTUAL TABLE words USING fts5(name, text);"
-  "BEGIN;"
-  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
-  "  INSERT INTO item SELECT i, printf('item-%05d', i * 7919 % 50021), i % 997 / 8.0,"
-  "    json_object('shelf', i % 40, 'tags', json_array(i % 3, i % 5), 'old', i % 2 = 0) FROM n;"
-  "INSERT INTO words SELECT name, printf('%s %s number %d', CASE id % 4 WHEN 0 THEN 'red'"
-  "    WHEN 1 THEN 'green' WHEN 2 THEN 'blue' ELSE 'grey' END,"
-  "    CASE id % 5 WHEN 0 THEN 'lamp' WHEN 1 THEN 'chair' WHEN 2 THEN 'table' WHEN 3 THEN 'clock'"
-  "    ELSE 'kettle' END, id % 1000) FROM item WHERE id % 5 < 4 AND id <= 20000;"
-  "COMMIT;"
-  "CREATE INDEX item_price ON item(price, name);"
-  "ANALYZE;";
+    "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL, doc JSON);"
+    "CREATE VIRTUAL TABLE words USING fts5(name, text);"
+    "BEGIN;"
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+    "  INSERT INTO item SELECT i, printf('item-%05d', i * 7919 % 50021), i % 997 / 8.0,"
+    "    json_object('shelf', i % 40, 'tags', json_array(i % 3, i % 5), 'old', i % 2 = 0) FROM n;"
+    "INSERT INTO words SELECT name, printf('%s %s number %d', CASE id % 4 WHEN 0 THEN 'red'"
+    "    WHEN 1 THEN 'green' WHEN 2 THEN 'blue' ELSE 'grey' END,"
+    "    CASE id % 5 WHEN 0 THEN 'lamp' WHEN 1 THEN 'chair' WHEN 2 THEN 'table' WHEN 3 THEN 'clock'"
+    "    ELSE 'kettle' END, id % 1000) FROM item WHERE id % 5 < 4 AND id <= 20000;"
+    "COMMIT;"
+    "CREATE INDEX item_price ON item(price, name);"
+    "ANALYZE;";
 
 static void die(const char *what)
 {
@@ -75,8 +75,8 @@ int urf_init(void)
   if (db)
     return 0;
   if (sqlite3_open(":memory:", &db) ||
-      sqlite3_create_function(db, "checksum", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                              NULL, checksum_step, checksum_final) ||
+      sqlite3_create_function(db, "checksum", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, NULL,
+                              checksum_step, checksum_final) ||
       sqlite3_exec(db, schema, NULL, NULL, NULL) ||
       sqlite3_prepare_v3(db, "SELECT id, price, doc ->> '$.shelf' FROM item WHERE name = ?", -1,
                          SQLITE_PREPARE_PERSISTENT, &lookup, NULL)) {
@@ -119,6 +119,7 @@ void answer(FILE *out)
 
 void mutate(FILE *out)
 {
+  // clang-format off
   static const char *const steps[] = {
     "INSERT INTO item(name, price, doc) SELECT 'new-' || id, price * 2, json_set(doc, '$.new', 1)"
     " FROM item WHERE id % 10 = 0",
@@ -153,6 +154,7 @@ void mutate(FILE *out)
     "PRAGMA integrity_check",
     "PRAGMA page_count",
   };
+  // clang-format on
 
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
     run(out, steps[i]);

@@ -12,7 +12,7 @@ enum { SLOTS = 600, PAGE = 4096, RESERVE = 48 << 20 };
 
 struct slot {
   unsigned char *p;
-  size_t size;      /* asked for, or of the mapping */
+  size_t size; /* asked for, or of the mapping */
   int mapped;
 };
 
@@ -39,7 +39,8 @@ static size_t some_size(void)
 {
   switch (draw(10)) {
   case 0: return draw(300000);
-  case 1: case 2: return draw(5000);
+  case 1:
+  case 2: return draw(5000);
   case 3: return (size_t)1 << draw(17);
   default: return draw(200);
   }
@@ -242,6 +243,7 @@ static uint64_t run(unsigned char *where, uint64_t first, size_t steps)
   for (size_t i = 0; i < RESERVE; i++)
     stray += !shadow[i] && area[i];
   MUST(stray <= 8 * (n_used + 2 * SLOTS));
+  MUST(heap.peak >= heap.top && heap.peak <= heap.end);
   return layout ^ (heap.top - (uintptr_t)area);
 }
 
@@ -290,11 +292,147 @@ static void sbrk_area(unsigned char *where)
   MUST(heap_sbrk(&heap, 10 * PAGE) == start + 100);
   all_zero(start + 100, 10 * PAGE);
   MUST(!heap_sbrk(&heap, -11 * PAGE));
+  MUST(!heap_sbrk(&heap, INTPTR_MIN));
+  MUST(!heap_sbrk(&heap, INTPTR_MAX));
   MUST(!heap_sbrk(&heap, 64 * PAGE));
   MUST(heap_alloc(&heap, 10));
   unsigned char *q = heap_sbrk(&heap, 4 * PAGE);
   MUST(q);
   all_zero(q, 4 * PAGE);
+}
+
+/* Parts of mappings, ranges over several of them, and mapping a hole again. */
+static void mappings(unsigned char *where)
+{
+  area = where;
+  memset(&heap, 0, sizeof heap);
+  heap_init(&heap, (uintptr_t)area, 256 * PAGE);
+  unsigned char *p = heap_map(&heap, 10 * PAGE), *q = heap_map(&heap, 10 * PAGE);
+  unsigned char *block = heap_alloc(&heap, 3 * PAGE);
+  MUST(p && q && block);
+  memset(p, 1, 10 * PAGE);
+  memset(q, 2, 10 * PAGE);
+  memset(block, 3, 3 * PAGE);
+  unsigned char *low = p < q ? p : q, *high = p < q ? q : p;
+  heap_unmap(&heap, (uintptr_t)low + 8 * PAGE, (size_t)(high - low) - 6 * PAGE);
+  all_zero(low + 8 * PAGE, 2 * PAGE);
+  all_zero(high, 2 * PAGE);
+  MUST(low[8 * PAGE - 1] && high[2 * PAGE]);
+  for (int i = 0; i < 3 * PAGE; i++)
+    MUST(block[i] == 3);
+  heap_unmap(&heap, (uintptr_t)low + 2 * PAGE, 2 * PAGE);
+  MUST(heap_remap(&heap, (uintptr_t)low + PAGE, 4 * PAGE)); /* part of it is mapped */
+  MUST(low[2 * PAGE - 1] && low[4 * PAGE] && !low[2 * PAGE]);
+  memset(low + 2 * PAGE, 4, 2 * PAGE);
+  unsigned char *other = heap_map(&heap, PAGE);
+  MUST(other && (other < low || other >= low + 8 * PAGE) &&
+       (other < high + 2 * PAGE || other >= high + 10 * PAGE));
+  MUST(!heap_remap(&heap, (uintptr_t)low, (size_t)(high - low) + PAGE));
+  MUST(!heap_remap(&heap, heap.top + PAGE, PAGE));
+  heap_unmap(&heap, (uintptr_t)low, 10 * PAGE);
+  heap_unmap(&heap, (uintptr_t)low, 10 * PAGE); /* nothing is there any more */
+  MUST(!heap_remap(&heap, (uintptr_t)low, PAGE));
+  heap_unmap(&heap, (uintptr_t)area, 256 * PAGE);
+  MUST(block[0] == 3);
+  heap_free(&heap, block);
+  MUST(!heap.spans && heap.top - (uintptr_t)area < 64);
+  all_zero(area + 64, 255 * PAGE);
+}
+
+static void clear(unsigned char *p)
+{
+  madvise(p, RESERVE, MADV_DONTNEED);
+}
+
+/* As many blocks as fit lie in the reserve, the rest elsewhere; returns how many that were. */
+static size_t fill(uint64_t first, size_t reserve_size, size_t *enough)
+{
+  enum { N = 400 };
+  static struct {
+    unsigned char *p;
+    int how;
+  } b[N];
+  size_t n = 0;
+  memset(b, 0, sizeof b);
+  clear(area);
+  memset(&heap, 0, sizeof heap);
+  heap_init(&heap, (uintptr_t)area, reserve_size);
+  seed = first;
+  for (int step_ = 0; step_ < 3000; step_++) {
+    unsigned i = (unsigned)draw(N), how = (unsigned)draw(10);
+    size_t size = some_size(), align = how < 8 ? 1 : (size_t)16 << draw(13);
+    if (how == 9)
+      align = PAGE, size = draw(10 * PAGE) + 1;
+    if (b[i].p && b[i].how == 1) {
+      heap_free(&heap, b[i].p);
+    } else if (b[i].p) {
+      heap_unmap(&heap, (uintptr_t)b[i].p, (size_t)b[i].how);
+    } else {
+      b[i].p = how < 8    ? heap_alloc(&heap, size)
+               : how == 9 ? heap_map(&heap, size)
+                          : heap_align(&heap, align, size);
+      b[i].how = how == 9 ? (int)size : 1;
+      if (!b[i].p) {
+        heap_miss(&heap, align, size);
+        n++;
+      }
+      continue;
+    }
+    b[i].p = 0;
+  }
+  *enough = heap.top - (uintptr_t)area + heap_missing(&heap);
+  return n;
+}
+
+/* One block that comes and goes, then one request; returns whether that had room. */
+static int come_and_go(size_t reserve_size, size_t align, size_t size, int mapped, size_t *enough)
+{
+  clear(area);
+  memset(&heap, 0, sizeof heap);
+  heap_init(&heap, (uintptr_t)area, reserve_size);
+  void *first = heap_alloc(&heap, 8 * PAGE);
+  MUST(first);
+  void *p = mapped ? heap_map(&heap, size) : heap_align(&heap, align, size);
+  if (!p)
+    heap_miss(&heap, align, size);
+  heap_free(&heap, first);
+  *enough = heap.top - (uintptr_t)area + heap_missing(&heap);
+  return p != 0;
+}
+
+static void one_miss(void)
+{
+  for (size_t align = 1; align <= 65536; align *= 4)
+    for (size_t size = 1; size < 40 * PAGE; size = size * 3 + 5) {
+      size_t enough, unused;
+      if (!come_and_go(8 * PAGE + 32, align, size, 0, &enough))
+        MUST(come_and_go(enough, align, size, 0, &unused));
+      if (!come_and_go(8 * PAGE + 32, PAGE, size, 1, &enough))
+        MUST(come_and_go(enough, PAGE, size, 1, &unused));
+    }
+}
+
+/* What is told to be enough is it. */
+static void misses(unsigned char *where)
+{
+  area = where;
+  one_miss();
+  size_t failed = 0;
+  for (uint64_t i = 1; i <= 60; i++) {
+    size_t small = (size_t)PAGE << i % 12, enough, unused;
+    failed += fill(i, small, &enough);
+    enough = (enough + PAGE - 1) & ~(size_t)(PAGE - 1);
+    if (enough < RESERVE)
+      MUST(fill(i, enough > small ? enough : small, &unused) == 0);
+  }
+  MUST(failed > 1000);
+  memset(&heap, 0, sizeof heap);
+  heap_init(&heap, (uintptr_t)area, 16 * PAGE);
+  MUST(!heap_missing(&heap));
+  heap_miss(&heap, 1, PTRDIFF_MAX / 2);
+  heap_miss(&heap, 1, PTRDIFF_MAX / 2);
+  heap_miss(&heap, PAGE, PTRDIFF_MAX / 2);
+  MUST(heap_missing(&heap) > PTRDIFF_MAX);
 }
 
 static unsigned char *reserve(unsigned long hint)
@@ -303,11 +441,6 @@ static unsigned char *reserve(unsigned long hint)
   if (p == MAP_FAILED)
     wrong("no memory", __LINE__);
   return p;
-}
-
-static void clear(unsigned char *p)
-{
-  madvise(p, RESERVE, MADV_DONTNEED);
 }
 
 int main(void)
@@ -326,5 +459,9 @@ int main(void)
   extremes(a);
   clear(a);
   sbrk_area(a);
+  clear(a);
+  mappings(a);
+  clear(a);
+  misses(a);
   return 0;
 }
