@@ -1,16 +1,20 @@
 # make            build/bin/turf, build/lib/liburf.a, build/lib/urf.ld, build/include/urf.h
-# make demo       freeze a SQLite database and compare        make check   the whole test-suite
-# make install    PREFIX=/usr/local DESTDIR=                  make lint    warnings, format, shell scripts
+# make demo       freeze a SQLite database        make check   the whole test-suite
+#                                                 TESTS='PATTERN...' JOBS=2: see tests/run
+# make install    PREFIX=/usr/local DESTDIR=      make lint    warnings, format, shell scripts
 CC = gcc
 CFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
+TESTS =
+JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
 MACHINE = x86_64
 VERSION = 0.1
 
 B = build
-STD = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+WERROR =
+STD = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified calls, unwind tables for the exceptions that pass operator new.
 LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin -fno-tree-loop-distribute-patterns \
@@ -20,11 +24,14 @@ TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icaptu
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
 LOADER = thaw state host heap alloc map exit libc cxx
-TURF = main read run trace capture diff classify import finding place policy report write dynamic original prove info freeze util
+# host.c is a program of its own.
+TURF = $(filter-out host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc $(if $(MUSL_CC),musl)
 
-all: $(B)/bin/turf $(B)/lib/liburf.a $(B)/lib/urf.ld $(B)/include/urf.h \
-	$(B)/lib/pkgconfig/urf.pc $(HOSTS:%=$(B)/lib/turf/host-$(MACHINE)-%)
+SHARED = liburf.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+	$(HOSTS:%=turf/host-$(MACHINE)-%)
+
+all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
 
 $(B)/loader/%.o: loader/%.c $(wildcard loader/*.h loader/$(MACHINE)/*.h) Makefile
 	@mkdir -p $(@D)
@@ -49,6 +56,14 @@ $(B)/include/urf.h: loader/urf.h
 	@mkdir -p $(@D)
 	cp $< $@
 
+$(B)/lib/pkgconfig/urf.pc: ldscripts/urf.pc.in Makefile
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' $< >$@
+
+$(B)/lib/cmake/urf/urf-config.cmake: ldscripts/urf-config.cmake
+	@mkdir -p $(@D)
+	cp $< $@
+
 $(B)/bin/turf: $(TURF:%=$(B)/capture/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(TURF_LIBS) -o $@
@@ -61,8 +76,33 @@ $(B)/lib/turf/host-$(MACHINE)-musl: capture/host.c loader/format.h
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< -rdynamic -o $@
 
+# Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
+TO = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(sort $(dir $(TO)/bin/ $(TO)/include/ $(SHARED:%=$(TO)/lib/%)))
+	install -m 755 $(B)/bin/turf $(TO)/bin/turf
+	install -m 644 $(B)/include/urf.h $(TO)/include/urf.h
+	for file in $(SHARED); do \
+	  mode=644; case $$file in */host-*) mode=755 ;; esac; \
+	  install -m $$mode $(B)/lib/$$file $(TO)/lib/$$file || exit; \
+	done
+
+demo: all
+	TURF=$(abspath $(B))/bin/turf CC="$(CC)" OUT=$(abspath $(B))/demo examples/sqlite/demo.sh
+
+# The patterns are for tests/run, not for the shell.
+check: all
+	set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
+	  tests/run -j $(JOBS) $(TESTS)
+
+lint:
+	$(MAKE) B=$(B)/lint-gcc CC=gcc WERROR=-Werror all
+	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
+	clang-format --dry-run -Werror $(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch] */*/*.cc)
+	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh)
+
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean
+.PHONY: all install demo check lint clean
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 /* The dynamic linker's tables in the urf library: what init has done must not be done again.
  *
- * Relocations of the region would overwrite what is frozen, and constructors have run: their entries
- * are left out and the tables get shorter, at the places they have. */
+ * Relocations of the region would overwrite what is frozen, and constructors have run: their
+ * entries are left out and the tables get shorter, at the places they have. */
 
 #include <limits.h>
 #include <stdlib.h>
@@ -69,10 +69,9 @@ static bool dropped(const struct writer *w, uint64_t address)
   if (address - lib->note.data >= lib->region_size)
     return false;
   size_t offset = (size_t)(address - lib->note.data);
-  const struct site *site = w->plan->sites.n
-                                ? bsearch(&offset, w->plan->sites.at, w->plan->sites.n,
-                                          sizeof *w->plan->sites.at, compare_site)
-                                : NULL;
+  const struct site *site = w->plan->sites.n ? bsearch(&offset, w->plan->sites.at, w->plan->sites.n,
+                                                       sizeof *w->plan->sites.at, compare_site)
+                                             : NULL;
   return !site || !site->by_ldso;
 }
 
@@ -83,7 +82,8 @@ static int cut_init_array(struct writer *w)
   if (!w->dynamic)
     return 0;
   if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->word)
-    return write_refuse(w, ".init_array does not start with the loader; was it linked with -T urf.ld?");
+    return write_refuse(
+        w, ".init_array does not start with the loader; was it linked with -T urf.ld?");
   w->init.left = w->lib->word;
   if (write_find(w, ".init_array", w->init.address, w->init.size, &offset))
     return -1;
@@ -119,7 +119,7 @@ static int filter_rela(struct writer *w)
 struct relr {
   struct bytes out;
   unsigned word;
-  uint64_t next, bits;            /* of the bitmap not yet put: first address, bits from bit 0 */
+  uint64_t next, bits; /* of the bitmap not yet put: first address, bits from bit 0 */
 };
 
 static void put_entry(struct relr *r, uint64_t entry)
@@ -210,7 +210,7 @@ static int put_dynamic(struct writer *w)
   size_t used = gelf_fsize(w->elf, ELF_T_DYN, (size_t)n, EV_CURRENT);
   memset((char *)w->dynamic->d_buf + used, 0, w->dynamic->d_size - used);
   return write_form(w, w->dynamic->d_buf, ELF_T_DYN, w->dynamic->d_size,
-                  w->head + w->dynamic_offset);
+                    w->head + w->dynamic_offset);
 }
 
 int write_dynamic(struct writer *w)

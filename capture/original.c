@@ -1,9 +1,10 @@
-/* The library that was frozen, out of the frozen one; and the last step of writing a file. */
+/* The library that was frozen, in the frozen one: kept in pieces, see struct urf_origin, and had
+ * back.
+ *
+ * What the output still has of the input is not kept a second time.  The pieces stand in
+ * .urf.table, which tools that strip leave alone. */
 
-#include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,38 +12,106 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "turf.h"
+#include "write.h"
 
-/* Some file systems cannot; nothing is lost then that could be kept. */
-static int sync_file(const char *path, int flags)
+#define MERGE                                                                                      \
+  32u /* original bytes that stand closer become one piece: two headers
+                                     of a piece and their padding are as long */
+
+/* Bytes of the input that the output has not. */
+struct run {
+  uint64_t address;
+  const unsigned char *at;
+  uint64_t size;
+};
+
+struct runs {
+  LIST(struct run) list;
+};
+
+/* Appends the bytes of a that b has not; they are one segment's, or part of it. */
+static void find_runs(struct runs *runs, size_t first, uint64_t address, const unsigned char *a,
+                      const unsigned char *b, uint64_t n)
 {
-  int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  int result = fsync(fd) && errno != EINVAL ? -1 : 0, cause = errno;
-  if (close(fd) && !result)
-    return -1;
-  errno = cause;
-  return result;
+  for (uint64_t i = 0, end; i < n; i = end) {
+    end = n - i < BLOCK ? n : i + BLOCK;
+    if (memcmp(a + i, b + i, end - i) == 0)
+      continue;
+    for (; i < end; i++) {
+      struct run *r = runs->list.n > first ? &runs->list.at[runs->list.n - 1] : NULL;
+      if (a[i] == b[i])
+        continue;
+      if (!r || address + i - (r->address + r->size) >= MERGE) {
+        r = PUSH(&runs->list);
+        *r = (struct run){address + i, a + i, 0};
+      }
+      r->size = address + i + 1 - r->address;
+    }
+  }
 }
 
-int write_commit(const char *temporary, const char *output, struct error *e)
+static void find_segment_runs(struct writer *w, struct runs *runs, const GElf_Phdr *p)
 {
-  char *copy = xstrdup(output);
-  int result = 0;
-  if (sync_file(temporary, 0) || rename(temporary, output) ||
-      sync_file(dirname(copy), O_DIRECTORY))
-    result = fail_errno(e, output, "cannot be written");
-  free(copy);
-  return result;
+  const unsigned char *old = w->old + p->p_offset;
+  const uint64_t data = w->lib->note.data;
+  uint64_t before = p->p_vaddr < data ? data - p->p_vaddr : 0, in = p->p_vaddr + before - data;
+  size_t first = runs->list.n;
+  if (before > p->p_filesz)
+    before = p->p_filesz;
+  find_runs(runs, first, p->p_vaddr, old, w->head + p->p_offset, before);
+  if (p->p_filesz > before)
+    find_runs(runs, first, data + in, old + before, w->plan->image + in, p->p_filesz - before);
+}
+
+static void pad(struct bytes *b)
+{
+  while (b->n % 8)
+    put_bytes(b, "", 1);
+}
+
+static void put_piece(struct writer *w, const struct run *r)
+{
+  struct urf_origin piece = {r->address, r->size}, stored;
+  write_store(&stored, &piece, sizeof piece);
+  put_bytes(&w->tail, &stored, sizeof stored);
+  put_bytes(&w->tail, r->at, r->size);
+  pad(&w->tail);
+}
+
+/* The table, and behind it what of the input is not in the output. */
+int write_tail(struct writer *w, uint64_t note_offset)
+{
+  struct runs runs = {0};
+  uint64_t headers = w->ehdr.e_phoff + gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT);
+  const GElf_Phdr *p = w->segments;
+  while (p->p_type != PT_LOAD)
+    p++;
+  if (p->p_offset || headers > p->p_filesz || headers > w->data_offset || headers > 0x10000)
+    return write_refuse(w, "the program headers are not next to the ELF header");
+  /* Their new bytes say how large the tail is: until they are put, make them differ throughout. */
+  for (uint64_t i = 0; i < headers; i++)
+    w->head[i] = (unsigned char)~w->old[i];
+  for (uint64_t i = note_offset; i < note_offset + sizeof(struct urf_note); i++)
+    w->head[i] = (unsigned char)~w->old[i];
+  for (; p < w->segments + w->n_segments; p++)
+    if (p->p_type == PT_LOAD)
+      find_segment_runs(w, &runs, p);
+  memcpy(w->head, w->old, headers);
+  put_bytes(&w->tail, w->table->bytes.at, w->table->bytes.n);
+  pad(&w->tail);
+  w->origin = w->tail.n;
+  for (size_t i = 0; i < runs.list.n; i++)
+    put_piece(w, &runs.list.at[i]);
+  free(runs.list.at);
+  return 0;
 }
 
 struct original {
   const struct library *frozen;
   struct error *e;
-  const unsigned char *file;      /* the frozen one's */
+  const unsigned char *file; /* the frozen one's */
   size_t file_size;
-  GElf_Phdr *now, *then;          /* program headers of the frozen library, of the original */
+  GElf_Phdr *now, *then; /* program headers of the frozen library, of the original */
   size_t n_now, n_then;
   unsigned char *out;
   size_t size;
@@ -50,10 +119,11 @@ struct original {
 
 static int changed(struct original *o)
 {
-  return fail(o->e, REFUSED,
-              "%s: was changed after turf freeze wrote it (patchelf, prelink?), so the library that "
-              "was frozen cannot be had back from it\nverify the file as turf freeze wrote it",
-              o->frozen->path);
+  return fail(
+      o->e, REFUSED,
+      "%s: was changed after turf freeze wrote it (patchelf, prelink?), so the library that "
+      "was frozen cannot be had back from it\nverify the file as turf freeze wrote it",
+      o->frozen->path);
 }
 
 /* The program headers of an ELF file that may end behind them. */
@@ -93,7 +163,7 @@ static bool next_piece(const struct original *o, uint64_t *at, struct urf_origin
   uint64_t end = note->origin + note->origin_size;
   if (*at > end || end - *at < sizeof *piece)
     return false;
-  memcpy(piece, o->frozen->table + *at, sizeof *piece);
+  write_store(piece, o->frozen->table + *at, sizeof *piece);
   *at += sizeof *piece;
   *bytes = o->frozen->table + *at;
   if (piece->size > end - *at)
@@ -134,7 +204,8 @@ static int read_headers(struct original *o)
   return o->size < sizeof(Elf64_Ehdr) ? changed(o) : 0;
 }
 
-/* Copies the frozen library's bytes for one segment of the original, wherever in the file they are. */
+/* Copies the frozen library's bytes for one segment of the original, wherever in the file they
+ * are. */
 static void copy_segment(struct original *o, const GElf_Phdr *p)
 {
   for (size_t i = 0; i < o->n_now; i++) {

@@ -6,18 +6,18 @@
 #include <string.h>
 #include <sys/types.h>
 
-#include "turf.h"
+#include "owner.h"
 
 /* WHAT in its parts. */
 struct target {
-  char *name;                     /* of a symbol, of a part of the region, or of a function */
+  char *name; /* of a symbol, of a part of the region, or of a function */
   bool heap, has_offset, has_size;
   uint64_t nth, offset, size;
 };
 
 static const struct {
   const char *word;
-  enum action action;             /* ACT_NONE: not in this version */
+  enum action action; /* ACT_NONE: not in this version */
 } actions[] = {
     {"keep", ACT_KEEP},   {"zero", ACT_ZERO},   {"transient", ACT_NONE},
     {"rethaw", ACT_NONE}, {"refuse", ACT_NONE},
@@ -206,30 +206,24 @@ static bool find_symbol(const struct library *lib, const struct capture *c, cons
   return false;
 }
 
-/* Whether the block is there and was last allocated from within the function, or, where no symbol
- * covers it, for a call that returns to the address. */
-static bool allocated_by(const struct library *lib, const struct capture *c, const struct block *b,
-                         const char *function)
+/* Whether the block was last allocated from within the function, or, where no symbol covers the
+ * caller, for a call that returns to the address. */
+static bool allocated_by(const struct owner_block *b, const char *function)
 {
   uint64_t address;
-  size_t i = b->used ? capture_allocation(c, b->start - lib->note.data) : SIZE_MAX;
-  if (i == SIZE_MAX || !c->allocations.at[i].caller)
-    return false;
-  uint64_t caller = c->allocations.at[i].caller;
-  const struct symbol *s = library_symbol(lib, caller);
-  if (s)
-    return strcmp(s->name, function) == 0;
-  return number(function, &address) && address == caller;
+  if (b->function)
+    return strcmp(b->function->name, function) == 0;
+  return b->caller && number(function, &address) && address == b->caller;
 }
 
 /* The same for a block; *n is how many the function has, up to the one wanted. */
-static bool find_block(const struct library *lib, const struct capture *c, const struct target *t,
-                       uint64_t *start, uint64_t *end, uint64_t *n)
+static bool find_block(const struct owners *o, const struct target *t, uint64_t *start,
+                       uint64_t *end, uint64_t *n)
 {
   *n = 0;
-  for (size_t i = 0; i < c->blocks.n; i++) {
-    const struct block *b = &c->blocks.at[i];
-    if (!allocated_by(lib, c, b, t->name) || ++*n < t->nth)
+  for (size_t i = 0; i < o->blocks.n; i++) {
+    const struct owner_block *b = &o->blocks.at[i];
+    if (!allocated_by(b, t->name) || ++*n < t->nth)
       continue;
     *start = b->start;
     *end = b->start + b->size;
@@ -256,9 +250,10 @@ static const char *bind_range(struct range *r, const struct target *t, const str
   return NULL;
 }
 
-static void bind_line(const struct policy *p, struct policy_line *l, const struct library *lib,
+static void bind_line(const struct policy *p, struct policy_line *l, const struct owners *o,
                       const struct capture *c, struct bytes *wrong)
 {
+  const struct library *lib = o->lib;
   struct target t;
   uint64_t start = 0, end = 0, n = 0;
   const char *text = parse_target(&t, l->what);
@@ -266,7 +261,7 @@ static void bind_line(const struct policy *p, struct policy_line *l, const struc
     complain(wrong, p, l->line, "%s: %s", l->what, text);
   else if (!t.heap && !find_symbol(lib, c, t.name, &start, &end))
     complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);
-  else if (t.heap && !find_block(lib, c, &t, &start, &end, &n))
+  else if (t.heap && !find_block(o, &t, &start, &end, &n))
     complain(wrong, p, l->line, "%s: %s has %ju block%s after init", l->what, t.name, (uintmax_t)n,
              n == 1 ? "" : "s");
   else if ((text = bind_range(&l->range, &t, lib, c, start, end)))
@@ -278,8 +273,11 @@ int policy_bind(struct policy *p, const struct library *lib, const struct captur
                 struct error *e)
 {
   struct bytes wrong = {0};
+  struct owners owners;
+  owners_init(&owners, lib, c);
   for (size_t i = 0; i < p->lines.n; i++)
-    bind_line(p, &p->lines.at[i], lib, c, &wrong);
+    bind_line(p, &p->lines.at[i], &owners, c, &wrong);
+  owners_free(&owners);
   return refuse(&wrong, e);
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,32 +21,13 @@
 
 #include "write.h"
 
-#define BLOCK 4096u               /* the smallest hole worth leaving */
 #define HUGE_PAGE 0x200000u
 #define TABLE_ALIGN 16u
-#define MERGE 32u                 /* original bytes that stand closer become one piece: two headers
-                                     of a piece and their padding are as long */
-
-/* Bytes of the input that the output has not. */
-struct run {
-  uint64_t address;
-  const unsigned char *at;
-  uint64_t size;
-};
-
-struct runs {
-  LIST(struct run) list;
-};
+#define TABLE_RESERVE 8u /* what .urf.table has in the input, see loader/state.c */
 
 int write_refuse(struct writer *w, const char *what)
 {
   return fail(w->e, REFUSED, "%s: cannot be frozen: %s", w->lib->path, what);
-}
-
-/* The one place that would have to know of a byte order other than this machine's. */
-static void store(void *out, const void *in, size_t n)
-{
-  memcpy(out, in, n);
 }
 
 static uint64_t round_up(uint64_t n, uint64_t align)
@@ -86,6 +68,9 @@ static int check_unchanged(struct writer *w, uint64_t end)
   if (put_ehdr(w, &ehdr))
     return -1;
   XXH128_hash_t hash = XXH3_128bits(w->head, end);
+  /* libelf has not read the section headers yet and needs to know where they are */
+  if (put_ehdr(w, &w->ehdr))
+    return -1;
   if (hash.low64 != w->lib->hash[0] || hash.high64 != w->lib->hash[1])
     return fail(w->e, SYSTEM, "%s: was changed by someone else during the freeze", w->lib->path);
   return 0;
@@ -114,34 +99,65 @@ static int open_input(struct writer *w)
   return 0;
 }
 
-/* Finds the region and makes sure that it stands where urf.ld puts it: at the end. */
-static int read_segments(struct writer *w)
+/* lld puts zero-initialised sections that the script does not name behind all others. */
+static int refuse_behind(struct writer *w, uint64_t end)
+{
+  const char *name = "something";
+  size_t names;
+  GElf_Shdr sh;
+  if (!elf_getshdrstrndx(w->elf, &names))
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(w->elf, scn)) && gelf_getshdr(scn, &sh);)
+      if (sh.sh_flags & SHF_ALLOC && sh.sh_addr >= end && elf_strptr(w->elf, names, sh.sh_name))
+        name = elf_strptr(w->elf, names, sh.sh_name);
+  return fail(w->e, REFUSED,
+              "%s: cannot be frozen: %s stands behind .urf.heap\ngive that section a name that "
+              "starts with .data. or .bss., or link with ld.bfd",
+              w->lib->path, name);
+}
+
+/* What this file relies on: from the region on there is nothing else, neither in memory nor in
+ * what the file has of segments.  Sets last and data_offset, and *end to the end of file
+ * contents.  (ld.bfd gives .bss a segment of its own, without bytes, when its alignment leaves a
+ * gap of pages.) */
+static int check_segment(struct writer *w, size_t i, uint64_t *end)
 {
   const struct urf_note *note = &w->lib->note;
-  uint64_t end = 0, behind = note->heap + note->heap_reserve;
+  const GElf_Phdr *p = &w->segments[i];
+  if (p->p_type != PT_LOAD || !p->p_memsz)
+    return 0;
+  if (p->p_offset > w->size || p->p_filesz > w->size - p->p_offset || p->p_filesz > p->p_memsz ||
+      p->p_vaddr + p->p_memsz < p->p_vaddr)
+    return write_refuse(w, "a segment is not inside the file, or of an impossible size");
+  if (p->p_vaddr + p->p_memsz > round_up(note->heap + note->heap_reserve, 8) + TABLE_RESERVE)
+    return refuse_behind(w, note->heap + note->heap_reserve + TABLE_RESERVE);
+  if (note->data >= p->p_vaddr && note->data - p->p_vaddr < p->p_filesz) {
+    w->last = i;
+    w->data_offset = p->p_offset + (note->data - p->p_vaddr);
+  } else if (p->p_filesz && (w->data_offset || p->p_vaddr > note->data))
+    return write_refuse(w, "the region (.data .bss .urf.heap) is in pieces, or not the last thing");
+  if (p->p_vaddr + p->p_filesz > note->data + w->plan->size)
+    return write_refuse(w, "the heap is in the file already");
+  if (p->p_filesz && p->p_offset + p->p_filesz > *end)
+    *end = p->p_offset + p->p_filesz;
+  return 0;
+}
+
+static int read_segments(struct writer *w)
+{
+  uint64_t end = 0, end_before = 0;
   if (elf_getphdrnum(w->elf, &w->n_segments) || !w->n_segments)
     return write_refuse(w, "it has no program headers");
   w->segments = xalloc(w->n_segments * sizeof *w->segments);
-  w->last = w->n_segments;
   for (size_t i = 0; i < w->n_segments; i++) {
-    GElf_Phdr *p = &w->segments[i];
-    if (!gelf_getphdr(w->elf, (int)i, p))
+    if (!gelf_getphdr(w->elf, (int)i, &w->segments[i]))
       return fail_elf(w->e, REFUSED, w->lib->path, "program header");
-    if (p->p_type != PT_LOAD)
-      continue;
-    if (p->p_offset > w->size || p->p_filesz > w->size - p->p_offset)
-      return write_refuse(w, "a segment ends behind the end of the file");
-    end = p->p_offset + p->p_filesz > end ? p->p_offset + p->p_filesz : end;
-    w->last = i;
+    if (!w->data_offset)
+      end_before = end;
+    if (check_segment(w, i, &end))
+      return -1;
   }
-  GElf_Phdr *last = w->last < w->n_segments ? &w->segments[w->last] : NULL;
-  if (!last || note->data < last->p_vaddr || note->data - last->p_vaddr > last->p_filesz ||
-      last->p_offset + last->p_filesz != end)
-    return write_refuse(w, "the region (.data .bss .urf.heap) is not in its last segment");
-  w->data_offset = last->p_offset + (note->data - last->p_vaddr);
-  /* .urf.table has 8 bytes, see loader/state.c */
-  if (last->p_vaddr + last->p_memsz > round_up(behind, 8) + 8)
-    return write_refuse(w, "something stands behind .urf.heap; a section that urf.ld does not know?");
+  if (!w->data_offset || end_before > w->data_offset)
+    return write_refuse(w, "the region (.data .bss .urf.heap) is not at the end of the file");
   return check_unchanged(w, end);
 }
 
@@ -157,75 +173,8 @@ int write_find(struct writer *w, const char *what, uint64_t address, uint64_t si
     if (size <= p->p_filesz - at && *out <= w->data_offset && size <= w->data_offset - *out)
       return 0;
   }
-  return fail(w->e, REFUSED, "%s: cannot be frozen: %s is not in front of the region", w->lib->path,
+  return fail(w->e, REFUSED, "%s: cannot be frozen: %s is not in front of .data", w->lib->path,
               what);
-}
-
-/* Appends the bytes of a that b has not; they are one segment's, or part of it. */
-static void find_runs(struct runs *runs, size_t first, uint64_t address, const unsigned char *a,
-                      const unsigned char *b, uint64_t n)
-{
-  for (uint64_t i = 0, end; i < n; i = end) {
-    end = n - i < BLOCK ? n : i + BLOCK;
-    if (memcmp(a + i, b + i, end - i) == 0)
-      continue;
-    for (; i < end; i++) {
-      struct run *r = runs->list.n > first ? &runs->list.at[runs->list.n - 1] : NULL;
-      if (a[i] == b[i])
-        continue;
-      if (!r || address + i - (r->address + r->size) >= MERGE) {
-        r = PUSH(&runs->list);
-        *r = (struct run){address + i, a + i, 0};
-      }
-      r->size = address + i + 1 - r->address;
-    }
-  }
-}
-
-static void put_piece(struct writer *w, const struct run *r)
-{
-  static const char zero[8];
-  struct urf_origin piece = {r->address, r->size}, stored;
-  store(&stored, &piece, sizeof piece);
-  put_bytes(&w->tail, &stored, sizeof stored);
-  put_bytes(&w->tail, r->at, r->size);
-  put_bytes(&w->tail, zero, round_up(r->size, 8) - r->size);
-}
-
-/* The table, and behind it what of the input is not in the output. */
-static int make_tail(struct writer *w, uint64_t note_offset)
-{
-  static const char zero[8];
-  struct runs runs = {0};
-  uint64_t headers =
-      w->ehdr.e_phoff + gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT);
-  const GElf_Phdr *p = w->segments;
-  while (p->p_type != PT_LOAD)
-    p++;
-  if (p->p_offset || headers > p->p_filesz || headers > w->data_offset || headers > 0x10000)
-    return write_refuse(w, "the program headers are not next to the ELF header");
-  /* Their new bytes say how large the tail is: until they are put, make them differ throughout. */
-  for (uint64_t i = 0; i < headers; i++)
-    w->head[i] = (unsigned char)~w->old[i];
-  for (uint64_t i = note_offset; i < note_offset + sizeof(struct urf_note); i++)
-    w->head[i] = (unsigned char)~w->old[i];
-  for (; p < w->segments + w->n_segments; p++) {
-    uint64_t end = p->p_offset + p->p_filesz, at = w->data_offset;
-    size_t first = runs.list.n;
-    if (p->p_type != PT_LOAD)
-      continue;
-    find_runs(&runs, first, p->p_vaddr, w->old + p->p_offset, w->head + p->p_offset,
-              (end < at ? end : at) - p->p_offset);
-    if (end > at)
-      find_runs(&runs, first, w->lib->note.data, w->old + at, w->plan->image, end - at);
-  }
-  put_bytes(&w->tail, w->table->bytes.at, w->table->bytes.n);
-  put_bytes(&w->tail, zero, round_up(w->tail.n, 8) - w->tail.n);
-  w->origin = w->tail.n;
-  for (size_t i = 0; i < runs.list.n; i++)
-    put_piece(w, &runs.list.at[i]);
-  free(runs.list.at);
-  return 0;
 }
 
 static void put_note(struct writer *w, uint64_t offset)
@@ -251,24 +200,35 @@ static void put_note(struct writer *w, uint64_t offset)
   memcpy(n.tool, TURF_VERSION, sizeof TURF_VERSION);
   _Static_assert(sizeof TURF_VERSION <= sizeof n.tool, "the version fits into the note");
   n.recipe = t->recipe, n.recipe_size = t->recipe_size;
-  store(w->head + offset, &n, sizeof n);
+  write_store(w->head + offset, &n, sizeof n);
 }
 
-/* Both alignments are a request only, which the loader checks: where address and file offset are not
- * congruent it cannot be made without moving bytes, and debug information would go wrong. */
+/* One segment from the region on, with all its bytes in the file, and the table, too.
+ *
+ * Both alignments are a request only, which the loader checks: where address and file offset are
+ * not congruent it cannot be made without moving bytes, and debug information would go wrong. */
 static int put_segments(struct writer *w)
 {
-  GElf_Phdr *last = &w->segments[w->last];
+  GElf_Phdr *last = &w->segments[w->last], none = {0};
   const uint64_t wanted[] = {HUGE_PAGE, w->plan->align};
+  for (size_t i = w->last + 1; i < w->n_segments; i++)
+    if (w->segments[i].p_type == PT_LOAD) {
+      if (w->segments[i].p_align > last->p_align)
+        last->p_align = w->segments[i].p_align;
+      if (!gelf_update_phdr(w->elf, (int)i, &none)) /* PT_NULL */
+        return fail_elf(w->e, SYSTEM, w->lib->path, "program header");
+    }
   last->p_filesz = last->p_memsz = w->tail_address + w->tail.n - last->p_vaddr;
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
     if (wanted[i] > last->p_align && (last->p_vaddr - last->p_offset) % wanted[i] == 0)
       last->p_align = wanted[i];
+  if (last->p_align > 1 && (last->p_vaddr - last->p_offset) % last->p_align)
+    return write_refuse(w, "its file offsets do not fit its alignment; link it with -T urf.ld");
   if (!gelf_update_phdr(w->elf, (int)w->last, last))
     return fail_elf(w->e, SYSTEM, w->lib->path, "program header");
   void *form = is32(w) ? (void *)elf32_getphdr(w->elf) : (void *)elf64_getphdr(w->elf);
   return write_form(w, form, ELF_T_PHDR, gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT),
-                  w->head + w->ehdr.e_phoff);
+                    w->head + w->ehdr.e_phoff);
 }
 
 static int put(struct writer *w, uint64_t offset, const unsigned char *at, size_t n)
@@ -321,15 +281,17 @@ static int create_output(struct writer *w, char **temporary)
 }
 
 /* Of a section that is mapped: only the region moves or grows, only tables shrink. */
-static void place_mapped(struct writer *w, GElf_Shdr *sh)
+static void place_mapped(struct writer *w, size_t index, GElf_Shdr *sh)
 {
   const struct urf_note *note = &w->lib->note;
   if (sh->sh_type == SHT_RELA && sh->sh_addr == w->rela.address && sh->sh_size == w->rela.size)
     sh->sh_size = w->rela.left;
   if (sh->sh_type == SHT_RELR && sh->sh_addr == w->relr.address)
     sh->sh_size = w->relr.left;
-  if (sh->sh_type == SHT_INIT_ARRAY && sh->sh_addr == w->init.address)
+  if (sh->sh_type == SHT_INIT_ARRAY && sh->sh_addr == w->init.address) {
     sh->sh_size = w->init.left;
+    w->init_index = index;
+  }
   if (sh->sh_addr < note->data || sh->sh_flags & SHF_TLS)
     return;
   if (sh->sh_type == SHT_NOBITS)
@@ -349,38 +311,45 @@ static bool moves(const GElf_Shdr *sh)
   return !(sh->sh_flags & SHF_ALLOC) && sh->sh_type != SHT_NOBITS && sh->sh_type != SHT_NULL;
 }
 
-/* The section symbol of .urf.table, which some linkers make. */
-static int move_symbols(struct writer *w, Elf_Scn *scn, const GElf_Shdr *sh)
+/* No symbol may point behind the end of its section: that of .urf.table, which some linkers make,
+ * and those of .init_array's other entries. */
+static bool move_symbol(const struct writer *w, GElf_Sym *sym)
 {
   const struct urf_note *note = &w->lib->note;
+  if (sym->st_shndx && sym->st_shndx == w->init_index &&
+      sym->st_value - w->init.address >= w->init.left) {
+    sym->st_value = w->init.address + w->init.left;
+    sym->st_size = 0;
+    return true;
+  }
+  if (GELF_ST_TYPE(sym->st_info) != STT_SECTION || sym->st_value < note->heap + note->heap_reserve)
+    return false;
+  sym->st_value = w->tail_address;
+  return true;
+}
+
+static int move_symbols(struct writer *w, Elf_Scn *scn, const GElf_Shdr *sh)
+{
   Elf_Data *data = elf_getdata(scn, NULL);
   GElf_Sym sym;
-  bool changed = false;
   if (!data)
     return fail_elf(w->e, REFUSED, w->lib->path, "symbol table");
-  for (int i = 0; gelf_getsym(data, i, &sym); i++) {
-    if (GELF_ST_TYPE(sym.st_info) != STT_SECTION || sym.st_shndx == SHN_UNDEF ||
-        sym.st_value < note->heap + note->heap_reserve)
-      continue;
-    sym.st_value = w->tail_address;
-    if (!gelf_update_sym(data, i, &sym))
+  for (int i = 0; gelf_getsym(data, i, &sym); i++)
+    if (move_symbol(w, &sym) && !gelf_update_sym(data, i, &sym))
       return fail_elf(w->e, SYSTEM, w->lib->path, "symbol table");
-    changed = true;
-  }
-  return changed ? write_form(w, data->d_buf, ELF_T_SYM, data->d_size, w->head + sh->sh_offset) : 0;
+  return write_form(w, data->d_buf, ELF_T_SYM, data->d_size, w->head + sh->sh_offset);
 }
 
 /* Of a section that is not mapped: it follows what is already there. */
 static int put_section(struct writer *w, Elf_Scn *scn, GElf_Shdr *sh, const char *more)
 {
-  const unsigned char *from = w->head + sh->sh_offset;
   size_t extra = more ? strlen(more) + 1 : 0;
   uint64_t offset = round_up(w->at, sh->sh_addralign <= BLOCK ? sh->sh_addralign : BLOCK);
   if (sh->sh_offset > w->size || sh->sh_size > w->size - sh->sh_offset)
     return write_refuse(w, "a section ends behind the end of the file");
   if (sh->sh_type == SHT_SYMTAB && move_symbols(w, scn, sh))
     return -1;
-  if (put_sparse(w, offset, from, sh->sh_size) ||
+  if (put_sparse(w, offset, w->head + sh->sh_offset, sh->sh_size) ||
       put(w, offset + sh->sh_size, (const unsigned char *)more, extra))
     return -1;
   sh->sh_offset = offset;
@@ -402,41 +371,45 @@ static int compare_order(const void *a, const void *b)
   return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* In the order they had.  A .bss with contents is nothing that tools expect: it gets another name. */
+/* A .bss with contents is nothing that tools expect: it gets another name, added to the others. */
+static int place_section(struct writer *w, size_t index, size_t names, const GElf_Shdr *strings,
+                         struct order *order)
+{
+  Elf_Scn *scn = elf_getscn(w->elf, index);
+  GElf_Shdr sh;
+  if (!gelf_getshdr(scn, &sh))
+    return fail_elf(w->e, REFUSED, w->lib->path, "section header");
+  *order = (struct order){sh.sh_offset, index};
+  if (!(sh.sh_flags & SHF_ALLOC))
+    return 0;
+  const char *name = elf_strptr(w->elf, names, sh.sh_name);
+  if (sh.sh_type == SHT_NOBITS && name && !strcmp(name, ".bss") && moves(strings)) {
+    sh.sh_name = (GElf_Word)strings->sh_size;
+    w->added_name = ".urf.bss";
+  }
+  place_mapped(w, index, &sh);
+  if (!gelf_update_shdr(scn, &sh))
+    return fail_elf(w->e, SYSTEM, w->lib->path, "section header");
+  return 0;
+}
+
+/* In the order they had. */
 static int put_sections(struct writer *w, size_t n, size_t names)
 {
-  static const char data_name[] = ".urf.bss";
   struct order *order = xalloc(n * sizeof *order);
-  const char *more = NULL;
   GElf_Shdr sh, strings;
   int result = 0;
   if (!gelf_getshdr(elf_getscn(w->elf, names), &strings))
     result = fail_elf(w->e, REFUSED, w->lib->path, "names of sections");
-  for (size_t i = 0; i < n && !result; i++) {
-    Elf_Scn *scn = elf_getscn(w->elf, i);
-    if (!gelf_getshdr(scn, &sh)) {
-      result = fail_elf(w->e, REFUSED, w->lib->path, "section header");
-      break;
-    }
-    order[i] = (struct order){sh.sh_offset, i};
-    const char *name = elf_strptr(w->elf, names, sh.sh_name);
-    if (!(sh.sh_flags & SHF_ALLOC))
-      continue;
-    if (sh.sh_type == SHT_NOBITS && name && !strcmp(name, ".bss") && moves(&strings)) {
-      sh.sh_name = (GElf_Word)strings.sh_size;
-      more = data_name;
-    }
-    place_mapped(w, &sh);
-    if (!gelf_update_shdr(scn, &sh))
-      result = fail_elf(w->e, SYSTEM, w->lib->path, "section header");
-  }
+  for (size_t i = 0; i < n && !result; i++)
+    result = place_section(w, i, names, &strings, &order[i]);
   if (!result)
     qsort(order, n, sizeof *order, compare_order);
   for (size_t i = 0; i < n && !result; i++) {
     Elf_Scn *scn = elf_getscn(w->elf, order[i].index);
     if (!gelf_getshdr(scn, &sh) || !moves(&sh))
       continue;
-    result = put_section(w, scn, &sh, order[i].index == names ? more : NULL);
+    result = put_section(w, scn, &sh, order[i].index == names ? w->added_name : NULL);
     if (!result && !gelf_update_shdr(scn, &sh))
       result = fail_elf(w->e, SYSTEM, w->lib->path, "section header");
   }
@@ -448,7 +421,7 @@ static int put_sections(struct writer *w, size_t n, size_t names)
 static int put_rest(struct writer *w)
 {
   size_t n, names;
-  int result;
+  int result = 0;
   if (elf_getshdrnum(w->elf, &n) || elf_getshdrstrndx(w->elf, &names))
     return fail_elf(w->e, REFUSED, w->lib->path, "section headers");
   if (!n)
@@ -457,7 +430,6 @@ static int put_rest(struct writer *w)
     return -1;
   size_t size = gelf_fsize(w->elf, ELF_T_SHDR, 1, EV_CURRENT);
   unsigned char *table = xalloc(n * size);
-  result = 0;
   for (size_t i = 0; i < n && !result; i++) {
     Elf_Scn *scn = elf_getscn(w->elf, i);
     void *form = is32(w) ? (void *)elf32_getshdr(scn) : (void *)elf64_getshdr(scn);
@@ -492,7 +464,7 @@ static int convert(struct writer *w, char **temporary)
   w->tail_address = round_up(note->data + w->plan->size, TABLE_ALIGN);
   if (open_input(w) || read_segments(w) ||
       write_find(w, ".note.urf", note->self, sizeof *note, &note_offset) || write_dynamic(w) ||
-      make_tail(w, note_offset))
+      write_tail(w, note_offset))
     return -1;
   put_note(w, note_offset);
   if (put_segments(w) || create_output(w, temporary))
@@ -503,8 +475,15 @@ static int convert(struct writer *w, char **temporary)
 int write_frozen(const struct library *lib, const struct plan *plan, const struct table *t,
                  const char *output, char **temporary, struct error *e)
 {
-  struct writer w = {.lib = lib, .plan = plan, .table = t, .output = output, .e = e,
-                     .in = -1, .out = -1, .old = MAP_FAILED, .head = MAP_FAILED};
+  struct writer w = {.lib = lib,
+                     .plan = plan,
+                     .table = t,
+                     .output = output,
+                     .e = e,
+                     .in = -1,
+                     .out = -1,
+                     .old = MAP_FAILED,
+                     .head = MAP_FAILED};
   int result = convert(&w, temporary);
   if (w.out >= 0 && close(w.out) && !result)
     result = fail_errno(e, output, "cannot be written");
@@ -517,5 +496,28 @@ int write_frozen(const struct library *lib, const struct plan *plan, const struc
     close(w.in);
   free(w.segments);
   free(w.tail.at);
+  return result;
+}
+
+/* Some file systems cannot; nothing is lost then that could be kept. */
+static int sync_file(const char *path, int flags)
+{
+  int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  int result = fsync(fd) && errno != EINVAL ? -1 : 0, cause = errno;
+  if (close(fd) && !result)
+    return -1;
+  errno = cause;
+  return result;
+}
+
+int write_commit(const char *temporary, const char *output, struct error *e)
+{
+  char *copy = xstrdup(output);
+  int result = 0;
+  if (sync_file(temporary, 0) || rename(temporary, output) || sync_file(dirname(copy), O_DIRECTORY))
+    result = fail_errno(e, output, "cannot be written");
+  free(copy);
   return result;
 }

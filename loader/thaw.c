@@ -33,6 +33,7 @@ struct word {
   uintptr_t value;
 } __attribute__((packed, may_alias));
 
+extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
 extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
     __attribute__((weak)); /* musl has no versions */
 
@@ -75,7 +76,6 @@ void thaw_fail(const char *what, const char *which)
 /* The image as it was loaded; run-time addresses. */
 struct image {
   uintptr_t bias, region, region_end;
-  uintptr_t mapped_end; /* of what the file holds of the segment that the region is in */
   const char *table;
 };
 
@@ -207,25 +207,28 @@ static int list_inside(const char *table, uint64_t offset, uint64_t size)
 
 static int text_inside(const char *table, uint64_t offset)
 {
-  return offset < NOTE->table_size && memchr(table + offset, 0, NOTE->table_size - offset);
+  while (offset < NOTE->table_size && table[offset])
+    offset++;
+  return offset < NOTE->table_size;
 }
 
-static int see_module(struct dl_phdr_info *info, size_t size, void *arg)
+/* End of what the file holds of the writable segment with the region, by the library's own headers;
+ * they are at the start of its first segment. */
+static uintptr_t mapped_end(const struct image *image)
 {
-  struct image *image = arg;
-  (void)size;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-    uintptr_t start = (uintptr_t)(info->dlpi_addr + ph->p_vaddr);
-    if (ph->p_type == PT_LOAD && ph->p_flags & PF_W && image->region - start < ph->p_filesz) {
-      image->mapped_end = start + ph->p_filesz;
-      return 1;
-    }
-  }
-  return 0;
+  const uintptr_t start = (uintptr_t)&__ehdr_start;
+  const ElfW(Phdr) *ph = (const void *)(start + __ehdr_start.e_phoff);
+  const ElfW(Phdr) *end = ph + __ehdr_start.e_phnum;
+  while (ph < end && ph->p_type != PT_LOAD)
+    ph++;
+  for (const uintptr_t first = ph->p_vaddr; ph < end; ph++)
+    if (ph->p_type == PT_LOAD && ph->p_flags & PF_W &&
+        image->region - (start + ph->p_vaddr - first) < ph->p_filesz)
+      return start + ph->p_vaddr - first + ph->p_filesz;
+  return image->region;
 }
 
-static void check_note(struct image *image)
+static void check_note(const struct image *image)
 {
   const uint64_t bias = image->bias;
   if (NOTE->format != URF_FORMAT)
@@ -238,9 +241,8 @@ static void check_note(struct image *image)
       NOTE->heap > NOTE->heap_end || NOTE->heap_end > NOTE->table || NOTE->table % 8 ||
       !NOTE->align || NOTE->align & (NOTE->align - 1))
     damaged(".note.urf");
-  (void)dl_iterate_phdr(see_module, image);
   if (!inside(NOTE->table + bias - image->region, NOTE->table_size,
-              image->mapped_end - image->region))
+              mapped_end(image) - image->region))
     damaged(".urf.table is not in the file");
 }
 
@@ -278,7 +280,7 @@ static const char *decimal(char *buf, uint64_t n)
 }
 
 /* Nothing has been written yet when this fails. */
-static void check(struct image *image)
+static void check(const struct image *image)
 {
   char digits[24];
   check_note(image);

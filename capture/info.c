@@ -1,0 +1,320 @@
+/* turf info: what a turf or urf library holds. */
+
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+enum { PAGE = 4096 };
+
+struct facts {
+  const struct library *lib;
+  const struct urf_note *note;
+  bool frozen;
+  uint64_t end;            /* of the region, heap included */
+  uint64_t pages, written; /* pages of the region, and those with a word that a load writes */
+  unsigned char *page;     /* per page: whether it has one */
+  uint64_t *words;         /* per import */
+  uint64_t import_words;
+};
+
+/* the words that a load writes */
+
+static void mark(struct facts *x, uint64_t offset)
+{
+  const uint64_t last = offset + x->lib->word - 1;
+  if (last < offset || last / PAGE >= x->pages)
+    return;
+  x->page[offset / PAGE] = 1;
+  x->page[last / PAGE] = 1;
+}
+
+static void mark_relr(struct facts *x)
+{
+  const unsigned word = x->lib->word;
+  const unsigned char *at = x->lib->table + x->note->relr;
+  uint64_t where = 0;
+  for (uint64_t n = x->note->relr_size / word; n--; at += word) {
+    uint64_t entry = get_word(at, word);
+    if (!(entry & 1)) {
+      mark(x, entry - x->note->data);
+      where = entry + word;
+      continue;
+    }
+    for (unsigned i = 0; i < 8 * word - 1; i++)
+      if (entry >> (i + 1) & 1)
+        mark(x, where + i * word - x->note->data);
+    where += (8 * word - 1) * word;
+  }
+}
+
+/* Number of words of the site list; what is too long for a number ends it. */
+static uint64_t mark_list(struct facts *x, uint64_t list, uint64_t size)
+{
+  const unsigned char *at = x->lib->table + list, *end = at + size;
+  uint64_t offset = 0, n = 0;
+  while (at < end) {
+    uint64_t step = 0;
+    unsigned shift = 0;
+    while (at < end && *at & 0x80 && shift < 57) {
+      step |= (uint64_t)(*at++ & 0x7f) << shift;
+      shift += 7;
+    }
+    if (at == end || *at & 0x80)
+      break;
+    step |= (uint64_t)*at++ << shift;
+    offset += step;
+    mark(x, offset);
+    n++;
+  }
+  return n;
+}
+
+static struct urf_import get_import(const struct facts *x, uint64_t i)
+{
+  struct urf_import import;
+  memcpy(&import, x->lib->table + x->note->imports + i * sizeof import, sizeof import);
+  return import;
+}
+
+static const char *text_at(const struct facts *x, uint32_t offset)
+{
+  return (const char *)x->lib->table + offset;
+}
+
+static void facts_init(struct facts *x, const struct library *lib)
+{
+  const struct urf_note *note = &lib->note;
+  *x = (struct facts){.lib = lib, .note = note, .frozen = note->flags & URF_FROZEN};
+  x->end = x->frozen ? note->heap_end : note->heap;
+  x->pages = (x->end - note->data + PAGE - 1) / PAGE;
+  x->page = xalloc(x->pages);
+  x->words = xalloc((x->frozen ? note->n_imports : 0) * sizeof *x->words);
+  for (size_t i = 0; i < lib->slots.n; i++)
+    mark(x, lib->slots.at[i].address - note->data);
+  if (x->frozen) {
+    mark_relr(x);
+    mark_list(x, note->odd, note->odd_size);
+    for (uint64_t i = 0; i < note->n_imports; i++) {
+      struct urf_import import = get_import(x, i);
+      x->words[i] = mark_list(x, import.sites, import.sites_size);
+      x->import_words += x->words[i];
+    }
+  }
+  for (uint64_t i = 0; i < x->pages; i++)
+    x->written += x->page[i];
+}
+
+static void facts_free(struct facts *x)
+{
+  free(x->page);
+  free(x->words);
+}
+
+static const char *kind_of(const struct facts *x)
+{
+  return x->frozen ? "urf library" : "turf library";
+}
+
+static const char *libc_of(const struct facts *x)
+{
+  return x->lib->libc == LIBC_MUSL ? "musl" : "glibc";
+}
+
+static char *machine_of(const struct facts *x)
+{
+  return x->lib->machine == EM_X86_64 ? xstrdup("x86-64") : xprintf("%u", x->lib->machine);
+}
+
+static char *tool_of(const struct facts *x)
+{
+  return xprintf("%.*s", (int)sizeof x->note->tool, x->note->tool);
+}
+
+/* "rw-" */
+static void protection(uint32_t prot, char out[4])
+{
+  snprintf(out, 4, "%c%c%c", prot & 1 ? 'r' : '-', prot & 2 ? 'w' : '-', prot & 4 ? 'x' : '-');
+}
+
+static struct urf_protection get_protection(const struct facts *x, uint64_t i)
+{
+  struct urf_protection p;
+  memcpy(&p, x->lib->table + x->note->protections + i * sizeof p, sizeof p);
+  return p;
+}
+
+/* as text */
+
+#define ROW(f, name, ...) (fprintf(f, "%-18s", name), fprintf(f, __VA_ARGS__), fputc('\n', f))
+
+static void print_recipe_line(void *context, const char *word, const char *argument)
+{
+  FILE *f = context;
+  char name[40];
+  snprintf(name, sizeof name, "  %s", word);
+  ROW(f, name, "%s", argument);
+}
+
+static void print_imports(FILE *f, const struct facts *x)
+{
+  for (uint64_t i = 0; i < x->note->n_imports; i++) {
+    struct urf_import import = get_import(x, i);
+    const char *version = text_at(x, import.version), *module = text_at(x, import.module);
+    fprintf(f, "  %s%s%s%s", import.kind == URF_IMPORT_VALUE ? "*" : "", text_at(x, import.name),
+            *version ? "@" : "", version);
+    if (import.addend)
+      fprintf(f, "%+jd", (intmax_t)import.addend);
+    fprintf(f, "%s%s: %ju words\n", *module ? " of " : "", module, (uintmax_t)x->words[i]);
+  }
+}
+
+static void print_frozen(FILE *f, const struct facts *x)
+{
+  const struct urf_note *note = x->note;
+  char *tool = tool_of(x);
+  ROW(f, "frozen by", "turf %s, format %u", tool, note->format);
+  free(tool);
+  ROW(f, "alignment", "0x%jx, of the difference to the linked address", (uintmax_t)note->align);
+  ROW(f, "input hash", "%016jx%016jx", (uintmax_t)note->input_hash[1],
+      (uintmax_t)note->input_hash[0]);
+  ROW(f, "image hash", "%016jx%016jx", (uintmax_t)note->image_hash[1],
+      (uintmax_t)note->image_hash[0]);
+  ROW(f, "table", "%ju bytes, of which %ju are not read at load", (uintmax_t)note->table_size,
+      (uintmax_t)(note->origin_size + note->recipe_size));
+  ROW(f, "pointers", "%ju, of which %ju at odd addresses",
+      (uintmax_t)(note->n_pointers + note->n_odd), (uintmax_t)note->n_odd);
+  ROW(f, "imports", "%ju, in %ju words", (uintmax_t)note->n_imports, (uintmax_t)x->import_words);
+  print_imports(f, x);
+  for (uint64_t i = 0; i < note->n_protections; i++) {
+    struct urf_protection p = get_protection(x, i);
+    char prot[4];
+    protection(p.prot, prot);
+    ROW(f, "protected", "0x%jx, %ju bytes, %s", (uintmax_t)p.address, (uintmax_t)p.size, prot);
+  }
+  fprintf(f, "recipe\n");
+  recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, print_recipe_line, f);
+}
+
+static void print_text(FILE *f, const struct facts *x)
+{
+  const struct library *lib = x->lib;
+  const struct urf_note *note = x->note;
+  char *machine = machine_of(x);
+  ROW(f, "file", "%s, %ju bytes", lib->path, (uintmax_t)lib->file_size);
+  ROW(f, "kind", "%s%s", kind_of(x), x->frozen ? ", initialised" : ", not initialised");
+  ROW(f, "machine", "%s, %s", machine, libc_of(x));
+  free(machine);
+  ROW(f, "build-id", "%s", *lib->build_id ? lib->build_id : "none");
+  ROW(f, "image", "0x%jx to 0x%jx", (uintmax_t)lib->lo, (uintmax_t)lib->hi);
+  if (lib->preferred)
+    ROW(f, "preferred base", "0x%jx", (uintmax_t)lib->preferred);
+  else
+    ROW(f, "preferred base", "none");
+  ROW(f, ".data", "%ju bytes at 0x%jx", (uintmax_t)(note->bss - note->data), (uintmax_t)note->data);
+  ROW(f, ".bss", "%ju bytes at 0x%jx", (uintmax_t)(note->heap - note->bss), (uintmax_t)note->bss);
+  ROW(f, "heap", "%ju bytes%s at 0x%jx",
+      (uintmax_t)(x->frozen ? note->heap_end - note->heap : note->heap_reserve),
+      x->frozen ? "" : " in reserve", (uintmax_t)note->heap);
+  if (x->frozen)
+    print_frozen(f, x);
+  ROW(f, "dynamic linker", "%zu words of the region", lib->slots.n);
+  ROW(f, "pages", "%ju, of which a load writes %ju", (uintmax_t)x->pages, (uintmax_t)x->written);
+}
+
+/* as JSON */
+
+static void json_recipe_line(void *context, const char *word, const char *argument)
+{
+  char *line = xprintf("%s %s", word, argument);
+  json_array_append_new(context, json_text(line));
+  free(line);
+}
+
+static void json_frozen(json_t *root, const struct facts *x)
+{
+  const struct urf_note *note = x->note;
+  json_t *imports = json_array(), *protections = json_array(), *recipe = json_array();
+  char *tool = tool_of(x);
+  json_put(root, "tool", json_text(tool));
+  free(tool);
+  json_put(root, "align", json_number(note->align));
+  json_put(root, "input_hash", json_hash(note->input_hash));
+  json_put(root, "image_hash", json_hash(note->image_hash));
+  json_put(root, "table", json_number(note->table_size));
+  json_put(root, "origin", json_number(note->origin_size));
+  json_put(root, "pointers", json_number(note->n_pointers + note->n_odd));
+  json_put(root, "odd_pointers", json_number(note->n_odd));
+  json_put(root, "import_words", json_number(x->import_words));
+  for (uint64_t i = 0; i < note->n_imports; i++) {
+    struct urf_import import = get_import(x, i);
+    json_array_append_new(imports, json_import(text_at(x, import.name), text_at(x, import.version),
+                                               text_at(x, import.module), import.kind,
+                                               import.addend, x->words[i]));
+  }
+  json_put(root, "imports", imports);
+  for (uint64_t i = 0; i < note->n_protections; i++) {
+    struct urf_protection p = get_protection(x, i);
+    char prot[4];
+    json_t *range = json_object();
+    protection(p.prot, prot);
+    json_put(range, "address", json_address(p.address));
+    json_put(range, "size", json_number(p.size));
+    json_put(range, "protection", json_string(prot));
+    json_array_append_new(protections, range);
+  }
+  json_put(root, "protections", protections);
+  recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, json_recipe_line,
+              recipe);
+  json_put(root, "recipe", recipe);
+}
+
+static void print_json(FILE *f, const struct facts *x)
+{
+  const struct library *lib = x->lib;
+  const struct urf_note *note = x->note;
+  json_t *root = json_object();
+  char *machine = machine_of(x);
+  json_put(root, "file", json_text(lib->path));
+  json_put(root, "file_size", json_number(lib->file_size));
+  json_put(root, "kind", json_string(kind_of(x)));
+  json_put(root, "frozen", json_boolean(x->frozen));
+  json_put(root, "format", json_number(note->format));
+  json_put(root, "machine", json_string(machine));
+  free(machine);
+  json_put(root, "libc", json_string(libc_of(x)));
+  json_put(root, "build_id", json_string(lib->build_id));
+  json_put(root, "low", json_address(lib->lo));
+  json_put(root, "high", json_address(lib->hi));
+  json_put(root, "preferred", lib->preferred ? json_address(lib->preferred) : json_null());
+  json_put(root, "data_address", json_address(note->data));
+  json_put(root, "data", json_number(note->bss - note->data));
+  json_put(root, "bss", json_number(note->heap - note->bss));
+  if (x->frozen) {
+    json_put(root, "heap", json_number(note->heap_end - note->heap));
+    json_frozen(root, x);
+  } else
+    json_put(root, "heap_reserve", json_number(note->heap_reserve));
+  json_put(root, "dynamic_linker_words", json_number(lib->slots.n));
+  json_put(root, "pages", json_number(x->pages));
+  json_put(root, "pages_written", json_number(x->written));
+  json_print(f, root);
+}
+
+int info_print(FILE *f, const char *path, bool json, struct error *e)
+{
+  struct library lib = {0};
+  struct facts x = {0};
+  int status = library_read(&lib, path, e);
+  if (!status) {
+    facts_init(&x, &lib);
+    if (json)
+      print_json(f, &x);
+    else
+      print_text(f, &x);
+    facts_free(&x);
+  }
+  library_free(&lib);
+  return status;
+}

@@ -1,0 +1,65 @@
+/* What the commands that print JSON share. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+void json_put(json_t *object, const char *key, json_t *value)
+{
+  if (!value || json_object_set_new(object, key, value))
+    abort(); /* out of memory */
+}
+
+json_t *json_text(const char *s)
+{
+  json_t *text = json_string(s);
+  if (text)
+    return text;
+  char *ascii = xstrdup(s);
+  for (char *c = ascii; *c; c++)
+    if ((unsigned char)*c > 127)
+      *c = '?';
+  text = json_string(ascii);
+  free(ascii);
+  return text;
+}
+
+json_t *json_number(uint64_t n)
+{
+  return json_integer((json_int_t)n);
+}
+
+json_t *json_address(uint64_t address)
+{
+  char text[24];
+  snprintf(text, sizeof text, "0x%jx", (uintmax_t)address);
+  return json_string(text);
+}
+
+json_t *json_hash(const uint64_t hash[2])
+{
+  char text[40];
+  snprintf(text, sizeof text, "%016jx%016jx", (uintmax_t)hash[1], (uintmax_t)hash[0]);
+  return json_string(text);
+}
+
+json_t *json_import(const char *name, const char *version, const char *module, uint32_t kind,
+                    int64_t addend, uint64_t words)
+{
+  json_t *import = json_object();
+  json_put(import, "name", json_text(name));
+  json_put(import, "version", json_text(version));
+  json_put(import, "module", json_text(module));
+  json_put(import, "kind", json_string(kind == URF_IMPORT_VALUE ? "value" : "symbol"));
+  json_put(import, "addend", json_integer(addend));
+  json_put(import, "words", json_number(words));
+  return import;
+}
+
+void json_print(FILE *f, json_t *root)
+{
+  json_dumpf(root, f, JSON_INDENT(2));
+  fputc('\n', f);
+  json_decref(root);
+}

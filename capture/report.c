@@ -1,0 +1,441 @@
+/* What a freeze has to tell: findings, the policy that would accept them, and the summary. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "json.h"
+#include "owner.h"
+
+enum { SHOWN = 4 }; /* words, values and policy lines of one group */
+
+static const struct {
+  const char *title, *why, *cure, *action;
+} texts[] = {
+    [FIND_MOVES] =
+        {"leads to another place in the library in each run",
+         "It depends on addresses (a cache or a table indexed by them), and at load all\n"
+         "  addresses are others.",
+         "Index by something that is the same in every process, or empty it when init ends;\n"
+         "  if the entries of one run are right at any address, accept them",
+         "keep"},
+    [FIND_BASE] =
+        {"follows the load address, but is no pointer into the library",
+         "It was computed from an address (a hash, or a pointer in disguise), and would be\n"
+         "  that of a process that is gone.",
+         "Compute it at first use, or from something that is no address; if the value of one\n"
+         "  run is right at any address, accept it",
+         "keep"},
+    [FIND_MODULE] =
+        {"points into another module, at no symbol that it exports",
+         "The next process has that module elsewhere, and no name says where in it.",
+         "Take the address of an exported symbol, or get the pointer at first use; if the\n"
+         "  library gets it again when it is null, accept that",
+         "zero"},
+    [FIND_STACK] =
+        {"points to the stack of the process that ran init",
+         "The process that loads the library has another stack.",
+         "Copy what is there, or get the pointer at first use; if the library gets it again\n"
+         "  when it is null, accept that",
+         "zero"},
+    [FIND_HEAP] =
+        {"points to memory that somebody else allocated, such as an open FILE",
+         "That memory is not part of the library; where it is loaded, something else or\n"
+         "  nothing is there.",
+         "Give it back before init ends and get it at first use, or link what allocates it\n"
+         "  into the library; if the library gets it again when it is null, accept that",
+         "zero"},
+    [FIND_MAPPING] = {"points to a mapping that is not part of the library",
+                      "Where the library is loaded, something else or nothing is there.",
+                      "Map it at first use; if the library does so when it is null, accept that",
+                      "zero"},
+    [FIND_VARIES] =
+        {"is not the same in every run",
+         "A time, a process id, a random number, or what was made of one: every process\n"
+         "  would have that of the freeze.  No seed or key must come to that.",
+         "Set it at first use; if the value of one run will do for all, accept it (with the\n"
+         "  action zero instead of keep: as cleared bytes)",
+         "keep"},
+};
+_Static_assert(sizeof texts / sizeof *texts == FIND_CAUSES, "each cause has its text");
+
+/* What bytes hang on: a block, else a symbol, else a part of the region, which start at start. */
+struct subject {
+  const struct owner_block *block;
+  const struct symbol *symbol;
+  const char *part;
+  uint64_t start, size; /* size 0 when it is not known */
+};
+
+static struct subject subject_of(const struct owners *o, uint64_t address)
+{
+  struct subject s = {0};
+  s.part = part_of(o->lib, address, &s.start);
+  s.block = owners_block(o, address);
+  if (s.block) {
+    s.start = s.block->start;
+    s.size = s.block->size;
+  } else if (*s.part && (s.symbol = library_symbol(o->lib, address))) {
+    s.start = s.symbol->value;
+    s.size = s.symbol->size;
+  }
+  return s;
+}
+
+/* "f+0x20", the place that a return address is in */
+static char *caller_name(const struct owner_block *b)
+{
+  if (b->function)
+    return xprintf("%s+0x%jx", b->function->name, (uintmax_t)(b->caller - b->function->value));
+  return b->caller ? xprintf("0x%jx", (uintmax_t)b->caller) : xstrdup("another module");
+}
+
+static char *place_of(const struct subject *s, const struct capture *c, uint64_t address)
+{
+  uintmax_t by = address - s->start;
+  if (s->symbol)
+    return xprintf("%s+%ju (%s)", s->symbol->name, by, s->part);
+  if (!s->block)
+    return *s->part ? xprintf("%s+%ju", s->part, by) : xprintf("0x%jx", (uintmax_t)address);
+  if (s->block->allocation == SIZE_MAX)
+    return xprintf("block of %ju bytes +%ju", (uintmax_t)s->size, by);
+  char *caller = caller_name(s->block);
+  char *place = xprintf("allocation %zu (%ju bytes, by %s) +%ju", s->block->allocation + 1,
+                        (uintmax_t)c->allocations.at[s->block->allocation].size, caller, by);
+  free(caller);
+  return place;
+}
+
+char *report_place(const struct library *lib, const struct capture *c, size_t offset)
+{
+  struct owners o;
+  owners_init(&o, lib, c);
+  struct subject s = subject_of(&o, lib->note.data + offset);
+  char *place = place_of(&s, c, lib->note.data + offset);
+  owners_free(&o);
+  return place;
+}
+
+/* Whether a policy that says the name means this symbol. */
+static bool has_its_name(const struct library *lib, const struct symbol *symbol)
+{
+  size_t i = 0;
+  while (i < lib->symbols.n && strcmp(lib->symbols.at[i].name, symbol->name) != 0)
+    i++;
+  return &lib->symbols.at[i] == symbol && !strpbrk(symbol->name, " \t+:") &&
+         symbol->name[0] != '#' && *symbol->name;
+}
+
+static char *what_of(const struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi)
+{
+  const unsigned word = o->lib->word;
+  uint64_t end = (s->start + s->size + word - 1) / word * word, start;
+  uintmax_t size = hi - lo;
+  bool whole = lo >= s->start && hi <= end;
+  if (s->symbol && whole && has_its_name(o->lib, s->symbol))
+    return xprintf("%s+%ju:%ju", s->symbol->name, (uintmax_t)(lo - s->start), size);
+  if (s->block && whole && s->block->nth) {
+    char *f = s->block->function ? xstrdup(s->block->function->name)
+                                 : xprintf("0x%jx", (uintmax_t)s->block->caller);
+    char *what = xprintf("heap:%s#%ju+%ju:%ju", f, (uintmax_t)s->block->nth,
+                         (uintmax_t)(lo - s->start), size);
+    free(f);
+    return what;
+  }
+  const char *part = part_of(o->lib, lo, &start);
+  return xprintf("%s+%ju:%ju", part, (uintmax_t)(lo - start), size);
+}
+
+char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size)
+{
+  struct owners o;
+  uint64_t address = lib->note.data + offset;
+  owners_init(&o, lib, c);
+  struct subject s = subject_of(&o, address);
+  char *what = what_of(&o, &s, address, address + size);
+  owners_free(&o);
+  return what;
+}
+
+/* A finding, with the bytes of it that a policy has to be about. */
+struct entry {
+  const struct finding *finding;
+  struct subject subject;
+  uint64_t key; /* equal for one symbol, or one place that allocates */
+  uint64_t lo, hi;
+};
+
+struct report {
+  FILE *f;
+  const struct plan *plan;
+  const struct capture *runs;
+  size_t n;
+  struct owners owners;
+  struct entry *entries; /* groups of them side by side */
+};
+
+static bool differs(const struct report *r, size_t at)
+{
+  for (size_t i = 1; i < r->n; i++)
+    if (r->runs[i].region[at] != r->runs[0].region[at])
+      return true;
+  return false;
+}
+
+/* The lower half of what looks like one number carries into the upper one another time. */
+static bool is_lower_half(const struct report *r, const struct finding *f)
+{
+  const unsigned word = r->owners.lib->word;
+  if (f->cause != FIND_VARIES || f->size != word / 2 || f->offset % word)
+    return false;
+  for (size_t i = f->size; i < word; i++)
+    if (r->runs[0].region[f->offset + i])
+      return true;
+  return false;
+}
+
+static struct entry entry_of(const struct report *r, const struct finding *f)
+{
+  const uint64_t data = r->owners.lib->note.data;
+  size_t first = 0;
+  while (first < f->size && !differs(r, f->offset + first))
+    first++;
+  first = first == f->size ? 0 : first;
+  struct entry x = {.finding = f, .lo = data + f->offset, .hi = data + f->offset + f->size};
+  x.subject = subject_of(&r->owners, x.lo + first);
+  x.key = x.subject.block ? x.subject.block->caller : x.subject.start;
+  if (x.lo < x.subject.start)
+    x.lo = x.subject.start;
+  uint64_t end = x.subject.start + x.subject.size;
+  if (is_lower_half(r, f) && (!x.subject.size || x.hi + f->size <= end))
+    x.hi += f->size;
+  return x;
+}
+
+static int by_group(const void *a, const void *b)
+{
+  const struct entry *x = a, *y = b;
+  if (!x->subject.block != !y->subject.block)
+    return x->subject.block ? 1 : -1;
+  if (x->key != y->key)
+    return x->key < y->key ? -1 : 1;
+  if (x->finding->cause != y->finding->cause)
+    return x->finding->cause < y->finding->cause ? -1 : 1;
+  return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+static void report_init(struct report *r, FILE *f, const struct library *lib,
+                        const struct plan *plan, const struct capture *runs, size_t n)
+{
+  *r = (struct report){.f = f, .plan = plan, .runs = runs, .n = n};
+  owners_init(&r->owners, lib, runs);
+  r->entries = xalloc(plan->findings.n * sizeof *r->entries);
+  for (size_t i = 0; i < plan->findings.n; i++)
+    r->entries[i] = entry_of(r, &plan->findings.at[i]);
+  qsort(r->entries, plan->findings.n, sizeof *r->entries, by_group);
+}
+
+static void report_free(struct report *r)
+{
+  owners_free(&r->owners);
+  free(r->entries);
+}
+
+/* Behind the last entry of the group that begins with i. */
+static size_t group_end(const struct report *r, size_t i)
+{
+  const struct entry *first = &r->entries[i];
+  while (++i < r->plan->findings.n && r->entries[i].key == first->key &&
+         r->entries[i].finding->cause == first->finding->cause &&
+         !r->entries[i].subject.block == !first->subject.block)
+    ;
+  return i;
+}
+
+static void print_head(const struct report *r, const struct entry *x)
+{
+  const struct subject *s = &x->subject;
+  if (s->symbol)
+    fprintf(r->f, "%s (%ju bytes in %s)", s->symbol->name, (uintmax_t)s->size, s->part);
+  else if (s->block) {
+    char *caller = caller_name(s->block);
+    fprintf(r->f, "memory allocated by %s", caller);
+    free(caller);
+  } else
+    fprintf(r->f, "%s, where the library has no symbol", s->part);
+  fprintf(r->f, ": %s", texts[x->finding->cause].title);
+}
+
+static void print_value(const struct report *r, const struct finding *f, size_t run)
+{
+  const unsigned char *at = r->runs[run].region + f->offset;
+  fputs(" 0x", r->f);
+  for (size_t i = f->size; i-- > 0;)
+    fprintf(r->f, "%02x", at[i]);
+}
+
+static void print_word(const struct report *r, const struct entry *x)
+{
+  char *place = place_of(&x->subject, r->runs, x->lo);
+  fprintf(r->f, "    %s:", place);
+  free(place);
+  for (size_t run = 0; run < r->n && run < SHOWN - 1; run++)
+    print_value(r, x->finding, run);
+  if (*x->finding->what)
+    fprintf(r->f, ", in %s", x->finding->what);
+  fputc('\n', r->f);
+}
+
+/* Policy lines for [i, end), neighbours in one; at most max of them. */
+static void print_lines(const struct report *r, size_t i, size_t end, size_t max,
+                        const char *indent)
+{
+  for (size_t line = 0; i < end; line++) {
+    const struct entry *x = &r->entries[i];
+    uint64_t hi = x->hi;
+    if (line == max) {
+      fprintf(r->f, "%sand so on; `turf check --suggest` prints all\n", indent);
+      return;
+    }
+    for (i++; i < end && r->entries[i].lo == hi && r->entries[i].subject.start == x->subject.start;
+         i++)
+      hi = r->entries[i].hi;
+    char *what = what_of(&r->owners, &x->subject, x->lo, hi);
+    fprintf(r->f, "%s%s %s REASON\n", indent, what, texts[x->finding->cause].action);
+    free(what);
+  }
+}
+
+void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
+                     const struct capture *runs, size_t n)
+{
+  struct report r;
+  report_init(&r, f, lib, plan, runs, n);
+  for (size_t i = 0, end; i < plan->findings.n; i = end) {
+    end = group_end(&r, i);
+    print_head(&r, &r.entries[i]);
+    fputc('\n', f);
+    for (size_t j = i; j < end && j < i + SHOWN; j++)
+      print_word(&r, &r.entries[j]);
+    if (end - i > SHOWN)
+      fprintf(f, "    and %zu more\n", end - i - SHOWN);
+    const enum cause cause = r.entries[i].finding->cause;
+    fprintf(f, "  %s\n  %s, by a line in the file of --policy:\n", texts[cause].why,
+            texts[cause].cure);
+    print_lines(&r, i, end, SHOWN, "    ");
+    fputc('\n', f);
+  }
+  report_free(&r);
+}
+
+void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
+                    const struct capture *runs, size_t n)
+{
+  struct report r;
+  report_init(&r, f, lib, plan, runs, n);
+  for (size_t i = 0, end; i < plan->findings.n; i = end) {
+    end = group_end(&r, i);
+    fputs("# ", f);
+    print_head(&r, &r.entries[i]);
+    fputc('\n', f);
+    print_lines(&r, i, end, SIZE_MAX, "");
+  }
+  report_free(&r);
+}
+
+/* the summary */
+
+struct counts {
+  uint64_t pointers, odd, import_words, dead, kept, zeroed; /* the last two in bytes */
+  uint64_t *words;                                          /* of each import */
+};
+
+static void count_sites(struct counts *n, const struct summary *s)
+{
+  const struct plan *plan = s->plan;
+  *n = (struct counts){.pointers = s->table->n_pointers + s->table->n_odd,
+                       .odd = s->table->n_odd,
+                       .words = xalloc(plan->imports.n * sizeof *n->words)};
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *site = &plan->sites.at[i];
+    n->dead += site->kind == SITE_DEAD;
+    n->kept += site->kind == SITE_KEEP ? site->size : 0;
+    n->zeroed += site->kind == SITE_ZERO ? site->size : 0;
+    if (site->kind == SITE_IMPORT && site->import < plan->imports.n) {
+      n->words[site->import]++;
+      n->import_words++;
+    }
+  }
+}
+
+static uint64_t file_size(const char *path)
+{
+  struct stat st;
+  return path && !stat(path, &st) ? (uint64_t)st.st_size : 0;
+}
+
+static uint64_t heap_size(const struct summary *s)
+{
+  return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
+}
+
+static void print_summary(FILE *f, const struct summary *s, const struct counts *n)
+{
+  const struct plan *plan = s->plan;
+  if (s->output)
+    fprintf(f, "%s: %s, initialised, %ju bytes\n", s->output, s->input,
+            (uintmax_t)file_size(s->output));
+  else
+    fprintf(f, "%s: can be frozen\n", s->input);
+  fprintf(f, "  %zu bytes of state, %ju of them heap; the same in %d runs but for\n", plan->size,
+          (uintmax_t)heap_size(s), s->runs);
+  fprintf(f, "  %ju pointers into the library (%ju at odd addresses)\n", (uintmax_t)n->pointers,
+          (uintmax_t)n->odd);
+  fprintf(f, "  %ju pointers to %zu imports\n", (uintmax_t)n->import_words, plan->imports.n);
+  if (n->dead)
+    fprintf(f, "  %ju dead pointers, cleared\n", (uintmax_t)n->dead);
+  if (n->kept || n->zeroed)
+    fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
+            (uintmax_t)n->zeroed);
+  if (plan->align > 4096)
+    fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
+  if (s->output)
+    fprintf(f, "  %.2f seconds\n", s->seconds);
+}
+
+static void summary_json(FILE *f, const struct summary *s, const struct counts *n)
+{
+  const struct plan *plan = s->plan;
+  json_t *root = json_object(), *imports = json_array();
+  json_put(root, "input", json_text(s->input));
+  json_put(root, "output", s->output ? json_text(s->output) : json_null());
+  json_put(root, "runs", json_integer(s->runs));
+  json_put(root, "region", json_number(plan->size));
+  json_put(root, "heap", json_number(heap_size(s)));
+  json_put(root, "file_size", json_number(file_size(s->output)));
+  json_put(root, "align", json_number(plan->align));
+  json_put(root, "pointers", json_number(n->pointers));
+  json_put(root, "odd_pointers", json_number(n->odd));
+  json_put(root, "import_words", json_number(n->import_words));
+  json_put(root, "dead", json_number(n->dead));
+  json_put(root, "kept", json_number(n->kept));
+  json_put(root, "zeroed", json_number(n->zeroed));
+  for (size_t i = 0; i < plan->imports.n; i++) {
+    const struct import *x = &plan->imports.at[i];
+    json_array_append_new(
+        imports, json_import(x->name, x->version, x->module, x->kind, x->addend, n->words[i]));
+  }
+  json_put(root, "imports", imports);
+  json_print(f, root);
+}
+
+void report_summary(FILE *f, const struct summary *s, bool json)
+{
+  struct counts n;
+  count_sites(&n, s);
+  if (json)
+    summary_json(f, s, &n);
+  else
+    print_summary(f, s, &n);
+  free(n.words);
+}
