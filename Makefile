@@ -98,7 +98,8 @@ check: all
 lint:
 	$(MAKE) B=$(B)/lint-gcc CC=gcc WERROR=-Werror all
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
-	clang-format --dry-run -Werror $(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch] */*/*.cc)
+	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests, \
+	  $(dir)/*.[ch] $(dir)/*/*.[ch] $(dir)/*/*.cc $(dir)/*/*/*.[ch]))
 	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh)
 
 clean:

@@ -310,7 +310,9 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   struct summary s = {o->input,  writes ? o->output : NULL, seconds() - w->started,
                       &w->lib,   &w->plan,
                       &w->table, (int)w->n};
-  if (o->json || !o->quiet)
+  if (o->suggest)
+    printf("# nothing to accept\n");
+  else if (o->json || !o->quiet)
     report_summary(stdout, &s, o->json);
   return 0;
 }

@@ -37,7 +37,7 @@ static const struct {
     {'e', false, "env", "NAME=VALUE",
      "put it into the environment of init, which is empty; may be\n"
      "given again"},
-    {'c', false, "cwd", "DIR", "the directory to run init in (default: the current one)"},
+    {'c', false, "cwd", "DIR", "the directory to run init in (default: /)"},
     {'k', false, "keep", "DIR", "leave what each run looked like there, for debugging"},
     {'t', false, "time-limit", "SECONDS", "for each process that runs init (default 600)"},
     {'j', false, "json", NULL, "print the result as JSON"},
@@ -184,10 +184,10 @@ static void print_option(size_t i)
     snprintf(start, sizeof start, "    ");
   snprintf(start + 4, sizeof start - 4, "--%s %s", options[i].name,
            options[i].argument ? options[i].argument : "");
-  printf("  %-24s", start);
+  printf("  %-26s", start);
   for (const char *c = options[i].text; *c; c++)
     if (*c == '\n')
-      printf("\n%26s", "");
+      printf("\n%28s", "");
     else
       putchar(*c);
   putchar('\n');

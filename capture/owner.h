@@ -10,8 +10,8 @@ struct owner_block {
   size_t allocation;             /* index into capture.allocations, SIZE_MAX when it has none */
   uint64_t caller;               /* 0 when it is not known */
   const struct symbol *function; /* with the caller in it, or NULL */
-  uint64_t nth;                  /* from 1, by address: which of those that functions of the same name
-                                    (or, in no function, the same caller) made; 0 when not known */
+  uint64_t nth; /* from 1, by address: which of those made by functions of the same name or, in
+                   no function, by the same caller; 0 when not known */
 };
 
 struct owners {

@@ -51,8 +51,8 @@ static const struct {
                       "zero"},
     [FIND_VARIES] =
         {"is not the same in every run",
-         "A time, a process id, a random number, or what was made of one: every process\n"
-         "  would have that of the freeze.  No seed or key must come to that.",
+         "A time, a process id, a random number, or what was made of one or of an address:\n"
+         "  every process would have that of the freeze.  No seed or key must come to that.",
          "Set it at first use; if the value of one run will do for all, accept it (with the\n"
          "  action zero instead of keep: as cleared bytes)",
          "keep"},
@@ -320,7 +320,7 @@ void report_findings(FILE *f, const struct library *lib, const struct plan *plan
     if (end - i > SHOWN)
       fprintf(f, "    and %zu more\n", end - i - SHOWN);
     const enum cause cause = r.entries[i].finding->cause;
-    fprintf(f, "  %s\n  %s, by a line in the file of --policy:\n", texts[cause].why,
+    fprintf(f, "  %s\n  %s\n  with a line in the file of --policy:\n", texts[cause].why,
             texts[cause].cure);
     print_lines(&r, i, end, SHOWN, "    ");
     fputc('\n', f);
@@ -391,7 +391,8 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
           (uintmax_t)heap_size(s), s->runs);
   fprintf(f, "  %ju pointers into the library (%ju at odd addresses)\n", (uintmax_t)n->pointers,
           (uintmax_t)n->odd);
-  fprintf(f, "  %ju pointers to %zu imports\n", (uintmax_t)n->import_words, plan->imports.n);
+  fprintf(f, "  %ju pointers to other modules (%zu imports)\n", (uintmax_t)n->import_words,
+          plan->imports.n);
   if (n->dead)
     fprintf(f, "  %ju dead pointers, cleared\n", (uintmax_t)n->dead);
   if (n->kept || n->zeroed)

@@ -42,10 +42,18 @@ struct process {
 static struct process *all;
 static int child_fd = -1;
 
+/* Children die with their tracer anyway, but somebody has to take note of it. */
 static void interrupted(int signal)
 {
+  int status;
   freeze_cleanup();
-  /* with the tracer its children die, see PTRACE_O_EXITKILL */
+  for (const struct process *p = all; p; p = p->next)
+    if (p->pid > 0 && !p->ended) {
+      kill(-p->pid, SIGKILL);
+      kill(p->pid, SIGKILL);
+      while (waitpid(p->pid, &status, __WALL) > 0 && WIFSTOPPED(status))
+        ;
+    }
   struct sigaction standard = {.sa_handler = SIG_DFL};
   sigaction(signal, &standard, NULL);
   raise(signal);

@@ -8,4 +8,4 @@
 #define REG_ARG2 rsi
 #define REG_ARG4 r10
 #define REG_ARG5 r8
-#define AUDIT_ARCH AUDIT_ARCH_X86_64
+#define SYSCALL_ARCH AUDIT_ARCH_X86_64

@@ -21,7 +21,7 @@ __attribute__((section(".my_data"))) static struct {
   char *text;
   int n;
 } my_data = {0, 7};
-__attribute__((section(".my_bss,\"aw\",@nobits#"))) static struct {
+__attribute__((section(".bss.of.mine"))) static struct {
   char *text;
   int n;
 } my_bss;

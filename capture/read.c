@@ -1,0 +1,561 @@
+/* A turf or urf library, as the other steps want to know it.
+ *
+ * All but the full symbol table comes from program headers, so that a file without section headers
+ * says the same.  The note is found as such and then held against the address it says it has: that
+ * is where the loader will look. */
+
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "dynamic.h"
+#include "reloc.h"
+
+struct reader {
+  struct elf_file f;
+  struct library *lib;
+  struct urf_note found; /* as it stands in the file */
+  bool has_note;
+};
+
+static int damaged_note(const struct reader *r, const char *what)
+{
+  return fail(r->f.e, REFUSED, "%s: is damaged: %s in .note.urf; link or freeze it again",
+              r->f.path, what);
+}
+
+static bool is_inside(uint64_t offset, uint64_t size, uint64_t whole)
+{
+  return offset <= whole && size <= whole - offset;
+}
+
+static bool array_inside(uint64_t offset, uint64_t n, size_t size, uint64_t whole)
+{
+  return offset <= whole && n <= (whole - offset) / size;
+}
+
+static void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+  if (n)
+    qsort(at, n, size, compare);
+}
+
+static int read_image(struct reader *r)
+{
+  struct library *lib = r->lib;
+  const char *path = r->f.path;
+  if (r->f.ehdr.e_type != ET_DYN)
+    return fail(r->f.e, REFUSED, "%s: is no shared library; link it with cc -shared ... -T urf.ld",
+                path);
+  lib->machine = r->f.ehdr.e_machine;
+  lib->word = (unsigned)gelf_fsize(r->f.elf, ELF_T_ADDR, 1, EV_CURRENT);
+  lib->file_size = r->f.size;
+  lib->lo = UINT64_MAX;
+  for (size_t i = 0; i < r->f.n_segments; i++) {
+    const GElf_Phdr *p = &r->f.segments[i];
+    if (p->p_type != PT_LOAD || !p->p_memsz)
+      continue;
+    if (p->p_vaddr < lib->lo)
+      lib->lo = p->p_vaddr;
+    if (p->p_vaddr + p->p_memsz > lib->hi)
+      lib->hi = p->p_vaddr + p->p_memsz;
+  }
+  lib->preferred = lib->lo & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+  return 0;
+}
+
+/* notes */
+
+static void put_build_id(struct library *lib, const unsigned char *id, size_t n)
+{
+  for (size_t i = 0; i < n && 2 * i + 2 < sizeof lib->build_id; i++)
+    snprintf(lib->build_id + 2 * i, 3, "%02x", id[i]);
+}
+
+static int scan_notes(struct reader *r, Elf_Data *notes)
+{
+  size_t at = 0, next, name, desc;
+  GElf_Nhdr n;
+  for (; notes && (next = gelf_getnote(notes, at, &n, &name, &desc)) > 0; at = next) {
+    const unsigned char *start = notes->d_buf;
+    if (n.n_namesz != 4)
+      continue;
+    if (n.n_type == NT_GNU_BUILD_ID && memcmp(start + name, ELF_NOTE_GNU, 4) == 0)
+      put_build_id(r->lib, start + desc, n.n_descsz);
+    if (n.n_type != URF_NOTE_TYPE || memcmp(start + name, URF_NOTE_NAME, 4) != 0 || r->has_note)
+      continue;
+    if (desc - at + n.n_descsz != sizeof r->found)
+      return fail(r->f.e, REFUSED,
+                  "%s: was linked with the liburf.a and urf.ld of another turf; link it again with "
+                  "this turf's",
+                  r->f.path);
+    memcpy(&r->found, start + at, sizeof r->found);
+    r->has_note = true;
+  }
+  return 0;
+}
+
+/* Tools that edit program headers may leave a note in its section only. */
+static int find_notes(struct reader *r)
+{
+  GElf_Shdr sh;
+  for (size_t i = 0; i < r->f.n_segments; i++) {
+    const GElf_Phdr *p = &r->f.segments[i];
+    if (p->p_type == PT_NOTE && p->p_filesz &&
+        scan_notes(r, elf_getdata_rawchunk(r->f.elf, (int64_t)p->p_offset, p->p_filesz,
+                                           p->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR)))
+      return -1;
+  }
+  for (Elf_Scn *scn = NULL; !r->has_note && (scn = elf_nextscn(r->f.elf, scn));)
+    if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_NOTE && scan_notes(r, elf_getdata(scn, NULL)))
+      return -1;
+  return 0;
+}
+
+static int check_region(struct reader *r)
+{
+  const struct urf_note *n = &r->lib->note;
+  uint64_t end = n->flags & URF_FROZEN ? n->heap_end : n->heap + n->heap_reserve;
+  if (n->data < r->lib->lo || n->bss < n->data || n->heap < n->bss || end < n->heap ||
+      end > r->lib->hi)
+    return damaged_note(r, "the region's place");
+  if (n->state < n->data || !is_inside(n->state - n->data, n->state_size, n->heap - n->data))
+    return damaged_note(r, "the place of the loader's variables");
+  if (n->init_array < r->lib->lo || n->init_array >= r->lib->hi)
+    return damaged_note(r, "the place of .init_array");
+  r->lib->region_size = end - n->data;
+  return 0;
+}
+
+static int read_note(struct reader *r)
+{
+  struct urf_note *n = &r->lib->note;
+  uint64_t offset;
+  if (find_notes(r))
+    return -1;
+  if (!r->has_note)
+    return fail(r->f.e, REFUSED,
+                "%s: was not linked with urf.ld; link it with cc -shared -o FILE OBJECTS... "
+                "$(turf flags), which is short for -L<libdir> -T urf.ld",
+                r->f.path);
+  if (r->found.format != URF_FORMAT)
+    return fail(r->f.e, REFUSED,
+                "%s: has format %u where this turf has %u; link it with this turf's liburf.a and "
+                "urf.ld",
+                r->f.path, r->found.format, URF_FORMAT);
+  if (file_at(&r->f, r->found.self, &offset) < sizeof *n)
+    return damaged_note(r, "its own address");
+  if (file_read(&r->f, offset, n, sizeof *n))
+    return -1;
+  if (memcmp(n, &r->found, sizeof *n) != 0)
+    return fail(r->f.e, REFUSED,
+                "%s: its .note.urf was moved from where the loader looks (by patchelf or objcopy?); "
+                "freeze first, or change the file otherwise",
+                r->f.path);
+  if (n->tm_clones)
+    return fail(r->f.e, REFUSED,
+                "%s: has transactional-memory clones of functions, which cannot be frozen; compile "
+                "without -fgnu-tm",
+                r->f.path);
+  return check_region(r);
+}
+
+/* the region and the table */
+
+static int read_data(struct reader *r)
+{
+  struct library *lib = r->lib;
+  uint64_t offset, n = file_at(&r->f, lib->note.data, &offset);
+  if (n > lib->region_size)
+    n = lib->region_size;
+  lib->data_size = (size_t)n;
+  lib->data = xalloc(lib->data_size);
+  return n ? file_read(&r->f, offset, lib->data, lib->data_size) : 0;
+}
+
+static bool is_text(const struct library *lib, uint64_t offset)
+{
+  return offset < lib->note.table_size &&
+         memchr(lib->table + offset, 0, lib->note.table_size - offset);
+}
+
+static bool is_import(const struct library *lib, uint64_t offset)
+{
+  struct urf_import m;
+  memcpy(&m, lib->table + offset, sizeof m);
+  return is_text(lib, m.name) && is_text(lib, m.version) && is_text(lib, m.module) &&
+         m.kind <= URF_IMPORT_VALUE && is_inside(m.sites, m.sites_size, lib->note.table_size);
+}
+
+static bool is_protection(const struct library *lib, uint64_t offset)
+{
+  struct urf_protection p;
+  memcpy(&p, lib->table + offset, sizeof p);
+  return p.address >= lib->note.data && p.prot <= 7 &&
+         is_inside(p.address - lib->note.data, p.size, lib->region_size);
+}
+
+/* What the loader checks, too. */
+static int check_table(const struct reader *r)
+{
+  const struct library *lib = r->lib;
+  const struct urf_note *n = &lib->note;
+  const uint64_t size = n->table_size;
+  if (!is_inside(n->relr, n->relr_size, size) || n->relr_size % lib->word ||
+      !is_inside(n->odd, n->odd_size, size) || !is_inside(n->origin, n->origin_size, size) ||
+      !is_inside(n->recipe, n->recipe_size, size) ||
+      !array_inside(n->imports, n->n_imports, sizeof(struct urf_import), size) ||
+      !array_inside(n->protections, n->n_protections, sizeof(struct urf_protection), size))
+    return damaged_note(r, "what it says of .urf.table");
+  for (uint64_t i = 0; i < n->n_imports; i++)
+    if (!is_import(lib, n->imports + i * sizeof(struct urf_import)))
+      return file_damaged(&r->f, "an import in .urf.table");
+  for (uint64_t i = 0; i < n->n_protections; i++)
+    if (!is_protection(lib, n->protections + i * sizeof(struct urf_protection)))
+      return file_damaged(&r->f, "a protection in .urf.table");
+  return 0;
+}
+
+static int read_table(struct reader *r)
+{
+  struct library *lib = r->lib;
+  const struct urf_note *n = &lib->note;
+  uint64_t offset;
+  if (!(n->flags & URF_FROZEN))
+    return 0;
+  if (n->machine != lib->machine || !n->align || n->align & (n->align - 1) ||
+      n->heap_end > n->table || n->table % 8)
+    return damaged_note(r, "what the freeze put");
+  if (lib->data_size < lib->region_size || file_at(&r->f, n->table, &offset) < n->table_size)
+    return damaged_note(r, "a place that is not in the file");
+  lib->table = xalloc((size_t)n->table_size);
+  if (n->table_size && file_read(&r->f, offset, lib->table, (size_t)n->table_size))
+    return -1;
+  return check_table(r);
+}
+
+/* symbols */
+
+struct candidate {
+  struct symbol s;
+  const char *name;
+  bool local;
+};
+
+/* Labels of the linker script that stand where the user's first variable may stand, too. */
+static bool is_marker(const struct candidate *c)
+{
+  return !c->s.size && strncmp(c->name, "__urf_", 6) == 0;
+}
+
+/* By address; of several at one, the best first. */
+static int compare_candidates(const void *a, const void *b)
+{
+  const struct candidate *x = a, *y = b;
+  if (x->s.value != y->s.value)
+    return x->s.value < y->s.value ? -1 : 1;
+  if (is_marker(x) != is_marker(y))
+    return is_marker(x) ? 1 : -1;
+  if (!x->s.size != !y->s.size)
+    return x->s.size ? -1 : 1;
+  if (x->local != y->local)
+    return x->local ? 1 : -1;
+  size_t m = strspn(x->name, "_"), n = strspn(y->name, "_");
+  if (m != n)
+    return m < n ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
+struct candidates {
+  LIST(struct candidate) list;
+};
+
+static void add_candidate(struct candidates *c, const struct library *lib, const GElf_Sym *sym,
+                          const char *name)
+{
+  int type = GELF_ST_TYPE(sym->st_info);
+  bool function = type == STT_FUNC || type == STT_GNU_IFUNC;
+  if ((!function && type != STT_OBJECT && type != STT_NOTYPE) || !name || !*name || *name == '$' ||
+      sym->st_shndx == SHN_UNDEF || sym->st_shndx == SHN_ABS || sym->st_shndx == SHN_COMMON ||
+      sym->st_value < lib->lo || sym->st_value >= lib->hi)
+    return;
+  *PUSH(&c->list) =
+      (struct candidate){{.value = sym->st_value, .size = sym->st_size, .function = function},
+                         name,
+                         GELF_ST_BIND(sym->st_info) == STB_LOCAL};
+}
+
+static int find_symtab(struct reader *r, struct candidates *c)
+{
+  GElf_Shdr sh;
+  GElf_Sym sym;
+  for (Elf_Scn *scn = NULL; (scn = elf_nextscn(r->f.elf, scn));) {
+    if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_SYMTAB)
+      continue;
+    Elf_Data *data = elf_getdata(scn, NULL);
+    if (!data)
+      return fail_elf(r->f.e, REFUSED, r->f.path, "is damaged: .symtab");
+    for (int i = 1; gelf_getsym(data, i, &sym); i++)
+      add_candidate(c, r->lib, &sym, elf_strptr(r->f.elf, sh.sh_link, sym.st_name));
+  }
+  return 0;
+}
+
+static int find_dynsym(struct reader *r, struct candidates *c)
+{
+  struct dynsym s;
+  for (int i = 1; i < r->f.n_symbols; i++) {
+    if (file_dynsym(&r->f, i, &s))
+      return -1;
+    add_candidate(c, r->lib, &s.sym, s.name);
+  }
+  return 0;
+}
+
+static int read_symbols(struct reader *r)
+{
+  struct candidates c = {0};
+  struct library *lib = r->lib;
+  int result = find_symtab(r, &c);
+  if (!result && !c.list.n)
+    result = find_dynsym(r, &c);
+  sort(c.list.at, c.list.n, sizeof *c.list.at, compare_candidates);
+  for (size_t i = 0; !result && i < c.list.n; i++) {
+    if (i && c.list.at[i].s.value == c.list.at[i - 1].s.value)
+      continue;
+    struct symbol *s = PUSH(&lib->symbols);
+    *s = c.list.at[i].s;
+    s->name = xstrdup(c.list.at[i].name);
+  }
+  free(c.list.at);
+  return result;
+}
+
+/* Labels without a size, within a function of assembler say, do not hide what they are in. */
+const struct symbol *library_symbol(const struct library *lib, uint64_t address)
+{
+  size_t lo = 0, hi = lib->symbols.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (lib->symbols.at[middle].value <= address)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  while (lo--) {
+    const struct symbol *s = &lib->symbols.at[lo];
+    if (s->value == address || address - s->value < s->size)
+      return s;
+    if (s->size)
+      return NULL;
+  }
+  return NULL;
+}
+
+/* needs */
+
+static int compare_needs(const void *a, const void *b)
+{
+  const struct need *x = a, *y = b;
+  int order = strcmp(x->name, y->name);
+  return order ? order : strcmp(x->version, y->version);
+}
+
+static int read_needs(struct reader *r)
+{
+  struct library *lib = r->lib;
+  struct dynsym s;
+  for (int i = 1; i < r->f.n_symbols; i++) {
+    if (file_dynsym(&r->f, i, &s))
+      return -1;
+    if (s.sym.st_shndx == SHN_UNDEF && GELF_ST_TYPE(s.sym.st_info) != STT_TLS && *s.name)
+      *PUSH(&lib->needs) = (struct need){xstrdup(s.name), xstrdup(s.version)};
+  }
+  sort(lib->needs.at, lib->needs.n, sizeof *lib->needs.at, compare_needs);
+  return 0;
+}
+
+bool library_needs(const struct library *lib, const char *name, const char *version)
+{
+  size_t lo = 0, hi = lib->needs.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (strcmp(lib->needs.at[middle].name, name) < 0)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  for (; lo < lib->needs.n && strcmp(lib->needs.at[lo].name, name) == 0; lo++)
+    if (!*version || strcmp(lib->needs.at[lo].version, version) == 0)
+      return true;
+  return false;
+}
+
+/* slots */
+
+static struct slot *add_slot(struct library *lib, uint64_t address, int kind)
+{
+  if (address - lib->note.data >= lib->region_size)
+    return NULL;
+  struct slot *s = PUSH(&lib->slots);
+  s->address = address;
+  s->kind = kind;
+  return s;
+}
+
+static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
+{
+  Elf_Data *table;
+  GElf_Rela rela;
+  struct dynsym sym;
+  if (file_table(&r->f, tag, size_tag, ELF_T_RELA, &table))
+    return -1;
+  for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
+    int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
+    bool symbolic = type == R_SYMBOLIC && symbol;
+    struct slot *s = add_slot(r->lib, rela.r_offset,
+                              type == R_RELATIVE ? SLOT_RELATIVE
+                              : symbolic         ? SLOT_SYMBOL
+                                                 : SLOT_OTHER);
+    if (!s || !symbolic)
+      continue;
+    if (file_dynsym(&r->f, symbol, &sym))
+      return -1;
+    s->symbol = xstrdup(sym.name);
+    s->version = xstrdup(sym.sym.st_shndx == SHN_UNDEF ? sym.version : "");
+    s->addend = rela.r_addend;
+  }
+  return 0;
+}
+
+/* RELR (gABI): an address, or a bitmap of the words behind the last one. */
+static int read_relr(struct reader *r)
+{
+  const unsigned word = r->lib->word;
+  Elf_Data *table;
+  uint64_t next = 0;
+  if (file_table(&r->f, DT_RELR, DT_RELRSZ, ELF_T_ADDR, &table))
+    return -1;
+  for (size_t i = 0; table && i < table->d_size / word; i++) {
+    uint64_t entry = get_word((const char *)table->d_buf + i * word, word);
+    if (!(entry & 1)) {
+      (void)add_slot(r->lib, entry, SLOT_RELATIVE);
+      next = entry + word;
+      continue;
+    }
+    for (uint64_t at = next; entry >>= 1; at += word)
+      if (entry & 1)
+        (void)add_slot(r->lib, at, SLOT_RELATIVE);
+    next += (8 * word - 1) * (uint64_t)word;
+  }
+  return 0;
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+  const struct slot *x = a, *y = b;
+  return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static int read_slots(struct reader *r)
+{
+  struct library *lib = r->lib;
+  if (read_rela(r, DT_RELA, DT_RELASZ) || read_rela(r, DT_JMPREL, DT_PLTRELSZ) || read_relr(r))
+    return -1;
+  sort(lib->slots.at, lib->slots.n, sizeof *lib->slots.at, compare_slots);
+  return 0;
+}
+
+/* the rest */
+
+static void read_libc(struct reader *r)
+{
+  uint64_t offset;
+  r->lib->libc = LIBC_GLIBC;
+  for (int i = 0; file_tag(&r->f, DT_NEEDED, &i, &offset);) {
+    const char *name = file_string(&r->f, offset);
+    if (name && (strcmp(name, "libc.so") == 0 || strncmp(name, "libc.musl", 9) == 0 ||
+                 strncmp(name, "ld-musl", 7) == 0))
+      r->lib->libc = LIBC_MUSL;
+  }
+}
+
+/* As urf_origin has it: up to the end of the last segment, without word of the section headers. */
+static int hash_chunks(struct reader *r, XXH3_state_t *state, unsigned char *chunk, size_t room)
+{
+  uint64_t end = 0, at = 0;
+  ElfW(Ehdr) *header = (void *)chunk;
+  for (size_t i = 0; i < r->f.n_segments; i++) {
+    const GElf_Phdr *p = &r->f.segments[i];
+    if (p->p_type == PT_LOAD && p->p_filesz && p->p_offset + p->p_filesz > end)
+      end = p->p_offset + p->p_filesz;
+  }
+  for (size_t n; at < end; at += n) {
+    n = end - at < room ? (size_t)(end - at) : room;
+    if (file_read(&r->f, at, chunk, n))
+      return -1;
+    if (!at)
+      header->e_shoff = header->e_shnum = header->e_shstrndx = 0;
+    XXH3_128bits_update(state, chunk, n);
+  }
+  return 0;
+}
+
+static int read_hash(struct reader *r)
+{
+  const size_t room = 1 << 20;
+  unsigned char *chunk = xalloc(room);
+  XXH3_state_t *state = XXH3_createState();
+  if (!state)
+    abort();
+  XXH3_128bits_reset(state);
+  int result = hash_chunks(r, state, chunk, room);
+  XXH128_hash_t hash = XXH3_128bits_digest(state);
+  r->lib->hash[0] = hash.low64;
+  r->lib->hash[1] = hash.high64;
+  XXH3_freeState(state);
+  free(chunk);
+  return result;
+}
+
+int library_read(struct library *lib, const char *path, struct error *e)
+{
+  struct reader r = {.lib = lib};
+  *lib = (struct library){.path = xstrdup(path)};
+  int result = file_open(&r.f, path, e) || read_image(&r) || read_note(&r) || read_data(&r) ||
+                       read_table(&r) || read_symbols(&r) || read_needs(&r) || read_slots(&r) ||
+                       read_hash(&r)
+                   ? -1
+                   : 0;
+  if (!result)
+    read_libc(&r);
+  file_close(&r.f);
+  if (result)
+    library_free(lib);
+  return result;
+}
+
+void library_free(struct library *lib)
+{
+  if (!lib)
+    return;
+  for (size_t i = 0; i < lib->symbols.n; i++)
+    free(lib->symbols.at[i].name);
+  for (size_t i = 0; i < lib->needs.n; i++) {
+    free(lib->needs.at[i].name);
+    free(lib->needs.at[i].version);
+  }
+  for (size_t i = 0; i < lib->slots.n; i++) {
+    free(lib->slots.at[i].symbol);
+    free(lib->slots.at[i].version);
+  }
+  free(lib->symbols.at);
+  free(lib->needs.at);
+  free(lib->slots.at);
+  free(lib->data);
+  free(lib->table);
+  free(lib->path);
+  *lib = (struct library){0};
+}
