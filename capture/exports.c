@@ -99,11 +99,13 @@ static int check_header(struct elf_file *f)
     return truncated(f, "the ELF header ends");
   f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
   if (!f->elf || !gelf_getehdr(f->elf, &f->ehdr))
-    return fail_elf(f->e, REFUSED, f->path, "is truncated or damaged");
+    return file_damaged(f, elf_errmsg(-1));
   if (f->ehdr.e_machine != NATIVE_MACHINE)
     return foreign(f, "e_machine", f->ehdr.e_machine);
   if (elf_getphdrnum(f->elf, &f->n_segments) || elf_getshdrnum(f->elf, &n_sections))
-    return fail_elf(f->e, REFUSED, f->path, "is truncated or damaged");
+    return file_damaged(f, elf_errmsg(-1));
+  if (n_sections < f->ehdr.e_shnum) /* libelf has none when they are not all there */
+    n_sections = f->ehdr.e_shnum;
   if (!inside(f, f->ehdr.e_phoff, f->n_segments, gelf_fsize(f->elf, ELF_T_PHDR, 1, EV_CURRENT)))
     return truncated(f, "the program headers are");
   if (f->ehdr.e_shoff &&
@@ -120,7 +122,7 @@ static int read_segments(struct elf_file *f)
   for (size_t i = 0; i < f->n_segments; i++) {
     GElf_Phdr *p = &f->segments[i];
     if (!gelf_getphdr(f->elf, (int)i, p))
-      return fail_elf(f->e, REFUSED, f->path, "has no program header to be read");
+      return file_damaged(f, elf_errmsg(-1));
     if (p->p_type != PT_NULL && !inside(f, p->p_offset, p->p_filesz, 1))
       return truncated(f, "a segment ends");
     if (p->p_type != PT_LOAD)
@@ -176,7 +178,7 @@ int file_table(const struct elf_file *f, int64_t tag, int64_t size_tag, Elf_Type
   if (!have || size > have)
     return file_damaged(f, "a table of the dynamic linker is in no segment");
   *out = elf_getdata_rawchunk(f->elf, (int64_t)offset, size_tag ? size : have, type);
-  return *out ? 0 : fail_elf(f->e, REFUSED, f->path, "a table of the dynamic linker");
+  return *out ? 0 : file_damaged(f, elf_errmsg(-1));
 }
 
 const char *file_string(const struct elf_file *f, uint64_t offset)
@@ -313,7 +315,7 @@ static int read_dynamic(struct elf_file *f)
     return 0;
   f->dynamic = elf_getdata_rawchunk(f->elf, (int64_t)p->p_offset, p->p_filesz, ELF_T_DYN);
   if (!f->dynamic)
-    return fail_elf(f->e, REFUSED, f->path, ".dynamic");
+    return file_damaged(f, elf_errmsg(-1));
   return read_symbols(f) || read_needed_versions(f) || read_defined_versions(f) ? -1 : 0;
 }
 

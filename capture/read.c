@@ -150,10 +150,11 @@ static int read_note(struct reader *r)
   if (file_read(&r->f, offset, n, sizeof *n))
     return -1;
   if (memcmp(n, &r->found, sizeof *n) != 0)
-    return fail(r->f.e, REFUSED,
-                "%s: its .note.urf was moved from where the loader looks (by patchelf or objcopy?); "
-                "freeze first, or change the file otherwise",
-                r->f.path);
+    return fail(
+        r->f.e, REFUSED,
+        "%s: its .note.urf was moved from where the loader looks (by patchelf or objcopy?); "
+        "freeze first, or change the file otherwise",
+        r->f.path);
   if (n->tm_clones)
     return fail(r->f.e, REFUSED,
                 "%s: has transactional-memory clones of functions, which cannot be frozen; compile "
@@ -296,7 +297,7 @@ static int find_symtab(struct reader *r, struct candidates *c)
       continue;
     Elf_Data *data = elf_getdata(scn, NULL);
     if (!data)
-      return fail_elf(r->f.e, REFUSED, r->f.path, "is damaged: .symtab");
+      return file_damaged(&r->f, ".symtab is not in the file");
     for (int i = 1; gelf_getsym(data, i, &sym); i++)
       add_candidate(c, r->lib, &sym, elf_strptr(r->f.elf, sh.sh_link, sym.st_name));
   }
@@ -328,6 +329,7 @@ static int read_symbols(struct reader *r)
     struct symbol *s = PUSH(&lib->symbols);
     *s = c.list.at[i].s;
     s->name = xstrdup(c.list.at[i].name);
+    s->name[strcspn(s->name, "@")] = 0; /* the linker's .symtab has versions in names */
   }
   free(c.list.at);
   return result;
