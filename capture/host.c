@@ -53,24 +53,30 @@ static size_t to_page_end(const char *p)
   return PAGE - (uintptr_t)p % PAGE;
 }
 
-/* Pages that init made inaccessible are opened; turf has been told of them by then. */
+/* Pages that init made inaccessible are opened; turf has been told of them by then.  Where nothing is
+ * even then (the gap that a linker leaves between two segments) zeros are sent. */
 static void put(const void *data, size_t n)
 {
-  const char *p = data;
+  static const char nothing[PAGE];
+  const char *p = data, *from = p, *opened = NULL;
   size_t part = n;
   while (n) {
-    ssize_t done = write(line_fd, p, part < n ? part : n);
+    ssize_t done = write(line_fd, from, part < n ? part : n);
     if (done > 0) {
       p += done;
       n -= (size_t)done;
       part = n;
-    } else if (done < 0 && errno == EFAULT && part > to_page_end(p))
-      part = to_page_end(p); /* it may be any page of those */
-    else if (done < 0 && errno == EFAULT) {
-      if (mprotect((void *)((uintptr_t)p & ~(uintptr_t)(PAGE - 1)), PAGE, PROT_READ))
-        _exit(1);
-    } else if (done == 0 || errno != EINTR)
+      from = p;
+    } else if (done == 0 || (errno != EFAULT && errno != EINTR))
       _exit(1);
+    else if (errno == EFAULT && part > to_page_end(p))
+      part = to_page_end(p); /* it may be any page of those */
+    else if (errno == EFAULT && opened == p)
+      from = nothing;
+    else if (errno == EFAULT) {
+      (void)mprotect((void *)((uintptr_t)p & ~(uintptr_t)(PAGE - 1)), PAGE, PROT_READ);
+      opened = p;
+    }
   }
 }
 

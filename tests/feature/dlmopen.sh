@@ -8,7 +8,7 @@ cat >library.c <<'END'
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-static struct node { struct node *next; int n; } *list;
+static struct node { struct node *next; long n; } *list;
 static size_t (*length)(const char *);
 static char *text, line[200];
 int urf_init(void)
@@ -24,10 +24,10 @@ int urf_init(void)
 }
 const char *describe(void)
 {
-  int sum = 0;
+  long sum = 0;
   for (struct node *n = list; n; n = n->next)
     sum += n->n;
-  snprintf(line, sizeof line, "%d %s %zu", sum, text, length(text));
+  snprintf(line, sizeof line, "%ld %s %zu", sum, text, length(text));
   return line;
 }
 void change(const char *to)
