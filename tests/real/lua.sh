@@ -1,5 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2086
+# timeout: 900
 # Lua 5.4 from Debian's source package, with a table of 200,000 records.
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"

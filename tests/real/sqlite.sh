@@ -1,5 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2086
+# timeout: 400
 # SQLite 3.40 from Debian's static archive, with 50,000 rows in memory.
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"
