@@ -15,7 +15,8 @@ struct module_cache {
   LIST(struct cached {
     char *path;
     struct exports *exports;
-  }) files;
+  })
+  files;
 };
 
 /* What the host sends per block and per allocation. */
@@ -328,23 +329,13 @@ uint64_t capture_resolve(struct capture *c, const char *name, const char *versio
   return address;
 }
 
-size_t capture_allocation(const struct capture *c, size_t offset)
-{
-  const uint64_t address = c->lib->note.data + offset;
-  for (size_t i = c->allocations.n; i-- > 0;) {
-    const struct allocation *a = &c->allocations.at[i];
-    if (address - a->start < a->size)
-      return i;
-  }
-  return SIZE_MAX;
-}
-
 /* How far things that have the same name in both processes are apart. */
 struct moved {
   LIST(struct movement {
     const char *what;
     uint64_t by;
-  }) list;
+  })
+  list;
 };
 
 static void add_moved(struct moved *m, const char *what, uint64_t from, uint64_t to)

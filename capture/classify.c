@@ -33,7 +33,7 @@ bool is_free(const struct context *x, size_t start, size_t size)
   return x->next == x->fixed || start + size <= x->plan->sites.at[x->next].offset;
 }
 
-void add_site(struct context *x, struct site s)
+static void add_site(struct context *x, struct site s)
 {
   *PUSH(&x->plan->sites) = s;
   if (s.offset + s.size > x->done)
@@ -62,7 +62,8 @@ const struct mapping *mapping_of(const struct capture *c, uint64_t address)
   return NULL;
 }
 
-struct policy_line *policy_on(const struct context *x, enum action action, size_t at,
+/* The line with this action that has all of the bytes, or NULL. */
+static struct policy_line *policy_on(const struct context *x, enum action action, size_t at,
                                      size_t size)
 {
   for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
@@ -101,8 +102,8 @@ static bool is_pointer(struct context *x, size_t d)
       return false;
   if (!in_image(x, target))
     return false;
-  add_site(x, (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER,
-                            .value = target});
+  add_site(x,
+           (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER, .value = target});
   put_word(x->plan->image + start, x->word, target);
   return true;
 }
@@ -117,8 +118,8 @@ static bool is_import(struct context *x, size_t d)
     size_t import = import_of(x, m, start, offset);
     if (import == NO_IMPORT)
       return false;
-    add_site(x, (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT,
-                              .import = import});
+    add_site(
+        x, (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
     put_word(x->plan->image + start, x->word, 0);
     return true;
   }
@@ -209,7 +210,8 @@ static void look_at_slot(struct context *x, const struct slot *slot)
       policy_on(x, ACT_ZERO, at, x->word))
     return;
   if (slot->kind == SLOT_OTHER) {
-    keep_slot(x, (struct site){.offset = at, .kind = SITE_POINTER,
+    keep_slot(x, (struct site){.offset = at,
+                               .kind = SITE_POINTER,
                                .value = value_in(x, 0, at) - x->runs[0].bias});
     return;
   }
@@ -237,8 +239,8 @@ static void sort_sites(struct plan *plan)
 static void explain_span(struct context *x, const struct span *span)
 {
   for (size_t d = span->offset; d < span->offset + span->size;) {
-    while (x->next < x->fixed && x->plan->sites.at[x->next].offset +
-                                         x->plan->sites.at[x->next].size <= d)
+    while (x->next < x->fixed &&
+           x->plan->sites.at[x->next].offset + x->plan->sites.at[x->next].size <= d)
       x->next++;
     const struct site *s = x->next < x->fixed ? &x->plan->sites.at[x->next] : NULL;
     if (s && s->offset <= d)
@@ -284,8 +286,8 @@ static void look_for_pointers_to(struct context *x, const struct mapping *m)
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy)
 {
-  struct context x = {.plan = plan, .lib = lib, .runs = runs, .n = n, .policy = policy,
-                      .word = lib->word};
+  struct context x = {
+      .plan = plan, .lib = lib, .runs = runs, .n = n, .policy = policy, .word = lib->word};
   uint64_t bias[100];
   for (size_t r = 0; r < n && r < 100; r++)
     bias[r] = runs[r].bias;

@@ -18,7 +18,7 @@ struct name {
 /* A place in another module that has been looked for: its import, or none. */
 struct known {
   size_t module;
-  uint64_t offset;                /* from the module's bias, tags included */
+  uint64_t offset; /* from the module's bias, tags included */
   size_t import;
 };
 
@@ -28,15 +28,14 @@ struct context {
   struct capture *runs;
   size_t n;
   struct policy *policy;
-  unsigned word, low_byte;        /* bytes of a pointer; the lowest that the biases differ in */
-  LIST(struct name) needs;        /* of the library */
-  LIST(struct name) ifuncs;       /* of all modules */
+  unsigned word, low_byte;  /* bytes of a pointer; the lowest that the biases differ in */
+  LIST(struct name) needs;  /* of the library */
+  LIST(struct name) ifuncs; /* of all modules */
   LIST(struct known) known;
-  size_t fixed;                   /* sites that were there before the first span */
-  size_t next;                    /* the first of them that is not passed */
-  size_t done;                    /* every byte before this one is explained */
+  size_t fixed; /* sites that were there before the first span */
+  size_t next;  /* the first of them that is not passed */
+  size_t done;  /* every byte before this one is explained */
 };
-
 
 #define NO_IMPORT SIZE_MAX
 
@@ -49,9 +48,6 @@ unsigned lowest_difference(const uint64_t *v, size_t n);
 bool is_free(const struct context *x, size_t start, size_t size);
 /* A link-time address, tag bits included. */
 bool in_image(const struct context *x, uint64_t address);
-void add_site(struct context *x, struct site s);
-/* The line with this action that has all of the bytes, or NULL. */
-struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size);
 const struct mapping *mapping_of(const struct capture *c, uint64_t address);
 
 /* import.c */

@@ -16,7 +16,7 @@ enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20, PROOF_SEED
 /* Everything that a freeze or a verification holds. */
 struct work {
   const struct options *o;
-  struct library lib;             /* the turf library */
+  struct library lib; /* the turf library */
   struct library frozen;
   struct policy policy;
   struct capture *runs;
@@ -147,8 +147,8 @@ static int compare_runs(struct work *w, struct error *e)
     regions[i] = w->runs[i].region;
     if (w->runs[i].size > plan->size)
       plan->size = w->runs[i].size;
-    if (!status && (!same_protections(&w->runs[0], &w->runs[i]) ||
-                    w->runs[i].align != w->runs[0].align))
+    if (!status &&
+        (!same_protections(&w->runs[0], &w->runs[i]) || w->runs[i].align != w->runs[0].align))
       status = fail(e, REFUSED,
                     "%s: what init allocates and protects is not the same in every run; its heap "
                     "cannot be laid out once for all",
@@ -297,8 +297,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   if (library_read(&w->lib, o->input, e))
     return -1;
   if (w->lib.note.flags & URF_FROZEN)
-    return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from",
-                o->input);
+    return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from", o->input);
   if ((writes && check_output(o, e)) || (o->policy && policy_read(&w->policy, o->policy, e)) ||
       take_runs(w, e) || (o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
       compare_runs(w, e) || judge(w, e))
@@ -307,9 +306,9 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   place(&w->table, &w->lib, &w->plan);
   if (prove_live(w, o->input, e) || (writes && write_and_prove(w, e)))
     return -1;
-  struct summary s = {o->input,  writes ? o->output : NULL, seconds() - w->started,
-                      &w->lib,   &w->plan,
-                      &w->table, (int)w->n};
+  struct summary s = {
+      o->input, writes ? o->output : NULL, seconds() - w->started, &w->lib, &w->plan, &w->table,
+      (int)w->n};
   if (o->suggest)
     printf("# nothing to accept\n");
   else if (o->json || !o->quiet)

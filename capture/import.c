@@ -139,8 +139,8 @@ static size_t import_held(struct context *x, const struct module *m, size_t star
 {
   for (size_t i = 0; i < x->needs.n; i++)
     if (holds(x, start, x->needs.at[i].held, 0))
-      return new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m),
-                        URF_IMPORT_VALUE, 0);
+      return new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m), URF_IMPORT_VALUE,
+                        0);
   return NO_IMPORT;
 }
 

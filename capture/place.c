@@ -147,8 +147,7 @@ void place(struct table *t, const struct library *lib, const struct plan *plan)
   place_imports(t, plan);
   t->protections = t->bytes.n;
   t->n_protections = plan->protections.n;
-  put_bytes(&t->bytes, plan->protections.at,
-            plan->protections.n * sizeof *plan->protections.at);
+  put_bytes(&t->bytes, plan->protections.at, plan->protections.n * sizeof *plan->protections.at);
   t->recipe = t->bytes.n;
   t->recipe_size = plan->recipe.n;
   put_bytes(&t->bytes, plan->recipe.at, plan->recipe.n);
@@ -171,9 +170,10 @@ static void read_pointer(struct reader *r, uint64_t offset)
     r->bad = true;
     return;
   }
-  *PUSH(&r->plan->sites) =
-      (struct site){.offset = offset, .size = word, .kind = SITE_POINTER,
-                    .value = get_word(r->plan->image + offset, word)};
+  *PUSH(&r->plan->sites) = (struct site){.offset = offset,
+                                         .size = word,
+                                         .kind = SITE_POINTER,
+                                         .value = get_word(r->plan->image + offset, word)};
 }
 
 static void read_pointers(struct reader *r)
@@ -215,9 +215,8 @@ static void read_imports(struct reader *r)
   for (uint64_t i = 0; i < note->n_imports; i++) {
     struct urf_import m;
     memcpy(&m, table + note->imports + i * sizeof m, sizeof m);
-    *PUSH(&r->plan->imports) =
-        (struct import){xstrdup(table + m.name), xstrdup(table + m.version),
-                        xstrdup(table + m.module), m.kind, m.addend};
+    *PUSH(&r->plan->imports) = (struct import){xstrdup(table + m.name), xstrdup(table + m.version),
+                                               xstrdup(table + m.module), m.kind, m.addend};
     uint64_t offset = 0;
     r->at = r->lib->table + m.sites;
     r->end = r->at + m.sites_size;
@@ -276,9 +275,8 @@ static void read_slots(struct reader *r)
     if (slot->kind == SLOT_SYMBOL) {
       s.kind = SITE_IMPORT;
       s.import = r->plan->imports.n;
-      *PUSH(&r->plan->imports) =
-          (struct import){xstrdup(slot->symbol), xstrdup(slot->version), xstrdup(""),
-                          URF_IMPORT_SYMBOL, slot->addend};
+      *PUSH(&r->plan->imports) = (struct import){xstrdup(slot->symbol), xstrdup(slot->version),
+                                                 xstrdup(""), URF_IMPORT_SYMBOL, slot->addend};
     }
     *PUSH(&r->plan->sites) = s;
   }

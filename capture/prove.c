@@ -10,8 +10,8 @@ struct proof {
   struct capture *c;
   bool thawed;
   unsigned word;
-  unsigned char *left;            /* what has to equal the image, byte for byte */
-  uint64_t *address;              /* of the imports in this process */
+  unsigned char *left; /* what has to equal the image, byte for byte */
+  uint64_t *address;   /* of the imports in this process */
   size_t *bad, cap, n;
 };
 

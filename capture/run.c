@@ -29,13 +29,13 @@ struct process {
   struct process *next;
   const struct options *o;
   pid_t pid;
-  int socket, output;             /* the second holds what the host wrote to stdout and stderr */
+  int socket, output; /* the second holds what the host wrote to stdout and stderr */
   unsigned seed;
   uint64_t align, step, fault;
-  int status;                     /* as in wait(2), once ended is set */
+  int status; /* as in wait(2), once ended is set */
   bool ended, late;
-  char *path, *doing;             /* the library that it loads, what it is busy with */
-  size_t at, n;                   /* what is unread in buffer */
+  char *path, *doing; /* the library that it loads, what it is busy with */
+  size_t at, n;       /* what is unread in buffer */
   char buffer[BUFFER];
 };
 
@@ -255,7 +255,8 @@ static char *host_path(const struct options *o, const struct library *lib)
   if (o->host)
     return realpath(o->host, NULL);
   char *dir = turf_lib_dir();
-  char *path = xprintf("%s/turf/host-" HOST_NAME "-%s", dir, lib->libc == LIBC_MUSL ? "musl" : "glibc");
+  char *path =
+      xprintf("%s/turf/host-" HOST_NAME "-%s", dir, lib->libc == LIBC_MUSL ? "musl" : "glibc");
   free(dir);
   return path;
 }
@@ -295,7 +296,8 @@ static int launch(struct process *p, const char *host, struct error *e)
   p->pid = p->output < 0 ? -1 : fork();
   if (p->pid == 0) {
     /* a descriptor that stands where the host's shall go is moved out of the way */
-    int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, 10), output = fcntl(p->output, F_DUPFD_CLOEXEC, 10);
+    int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, 10),
+        output = fcntl(p->output, F_DUPFD_CLOEXEC, 10);
     become_host(p->o, host, p->path, socket, output);
   }
   close(pair[1]);
@@ -316,7 +318,8 @@ struct process *process_start(const struct options *o, const struct library *lib
                               unsigned seed, uint64_t align, struct error *e)
 {
   struct process *p = xalloc(sizeof *p);
-  *p = (struct process){.o = o, .pid = -1, .socket = -1, .output = -1, .seed = seed, .align = align};
+  *p =
+      (struct process){.o = o, .pid = -1, .socket = -1, .output = -1, .seed = seed, .align = align};
   char *host = host_path(o, lib);
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
@@ -326,8 +329,9 @@ struct process *process_start(const struct options *o, const struct library *lib
     fail_errno(e, path, "cannot be found");
   else if (!host || access(host, X_OK))
     fail_errno(e, host ? host : o->host,
-               o->host ? "--host" : "there is no host program for the library's libc (build turf "
-                                    "where that libc's compiler is installed, or use --host)");
+               o->host ? "--host"
+                       : "there is no host program for the library's libc (build turf "
+                         "where that libc's compiler is installed, or use --host)");
   else if (!launch(p, host, e)) {
     free(host);
     return p;

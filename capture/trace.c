@@ -87,8 +87,8 @@ bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *s
   int sig = WSTOPSIG(status), event = status >> 16;
   if (event == PTRACE_EVENT_SECCOMP)
     displace(pid, seed, align, step);
-  else if (!event && (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
-                      sig == SIGABRT)) {
+  else if (!event &&
+           (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     struct user_regs_struct regs;
     if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
       *fault = regs.REG_IP;

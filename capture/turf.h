@@ -43,8 +43,8 @@ char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
     type *at;                                                                                      \
     size_t n, cap;                                                                                 \
   }
-#define PUSH(list) (grow(&(list)->at, (list)->n, &(list)->cap, sizeof *(list)->at), \
-                    &(list)->at[(list)->n++])
+#define PUSH(list)                                                                                 \
+  (grow(&(list)->at, (list)->n, &(list)->cap, sizeof *(list)->at), &(list)->at[(list)->n++])
 void grow(void *array, size_t n, size_t *cap, size_t size);
 
 struct bytes {
@@ -73,36 +73,36 @@ struct symbol {
 
 /* A name that the library wants from other modules. */
 struct need {
-  char *name, *version;           /* version "" when it names none */
+  char *name, *version; /* version "" when it names none */
 };
 
 /* A word of the region that the dynamic linker writes before any constructor. */
 struct slot {
   uint64_t address;
   enum { SLOT_RELATIVE, SLOT_SYMBOL, SLOT_OTHER } kind;
-  char *symbol, *version;         /* SLOT_SYMBOL: its name, version (or ""), */
-  int64_t addend;                 /* and what is added */
+  char *symbol, *version; /* SLOT_SYMBOL: its name, version (or ""), */
+  int64_t addend;         /* and what is added */
 };
 
 struct library {
   char *path;
   enum libc libc;
   uint16_t machine;
-  unsigned word;                  /* bytes of a pointer */
-  uint64_t lo, hi;                /* addresses from the first to behind the last PT_LOAD */
-  uint64_t preferred;             /* page the image starts at when it is loaded where linked */
+  unsigned word;      /* bytes of a pointer */
+  uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
+  uint64_t preferred; /* page the image starts at when it is loaded where linked */
   uint64_t file_size;
-  struct urf_note note;           /* in the byte order of this machine */
-  uint64_t region_size;           /* note.data up to the end of the heap, as large as the file maps it:
-                                     the whole reserve, or up to note.heap_end when frozen */
-  unsigned char *data;            /* the file's bytes from note.data to data_size */
+  struct urf_note note; /* in the byte order of this machine */
+  /* note.data up to the end of the heap: of the whole reserve, or of the used heap when frozen */
+  uint64_t region_size;
+  unsigned char *data; /* the file's bytes from note.data to data_size */
   size_t data_size;
-  unsigned char *table;           /* of a frozen file: note.table_size bytes, else NULL */
-  LIST(struct symbol) symbols;    /* defined in the region or code, by address, one per address */
-  LIST(struct need) needs;        /* undefined dynamic symbols (not TLS), in order of strcmp */
-  LIST(struct slot) slots;        /* by address */
-  char build_id[65];              /* hex, "" when there is none */
-  uint64_t hash[2];               /* XXH3-128 as urf_note.input_hash says, low half first */
+  unsigned char *table;        /* of a frozen file: note.table_size bytes, else NULL */
+  LIST(struct symbol) symbols; /* defined in the region or code, by address, one per address */
+  LIST(struct need) needs;     /* undefined dynamic symbols (not TLS), in order of strcmp */
+  LIST(struct slot) slots;     /* by address */
+  char build_id[65];           /* hex, "" when there is none */
+  uint64_t hash[2];            /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
@@ -115,16 +115,17 @@ const struct symbol *library_symbol(const struct library *lib, uint64_t address)
 bool library_needs(const struct library *lib, const char *name, const char *version);
 
 /* A symbol that another module offers. */
-struct export {
-  char *name, *version;           /* version "" when it has none */
+struct export
+{
+  char *name, *version; /* version "" when it has none */
   uint64_t value, size;
-  bool standard;                  /* the default version of its name */
+  bool standard; /* the default version of its name */
   enum { EXPORT_FUNCTION, EXPORT_OBJECT, EXPORT_IFUNC } kind;
 };
 
 struct exports {
-  LIST(struct export) list;       /* by value; no TLS, local or undefined symbols */
-  char soname[256];               /* "" when there is none */
+  LIST(struct export) list; /* by value; no TLS, local or undefined symbols */
+  char soname[256];         /* "" when there is none */
 };
 
 /* Of any shared object or program, section headers or not. */
@@ -135,11 +136,11 @@ void exports_free(struct exports *x);
 
 struct options {
   const char *input, *output;
-  LIST(const char *) inits;       /* SYMBOL or SYMBOL:void */
+  LIST(const char *) inits; /* SYMBOL or SYMBOL:void */
   LIST(const char *) env;
   const char *cwd, *host, *policy, *keep; /* NULL when not given */
   int runs;
-  int time_limit;                 /* seconds per process */
+  int time_limit; /* seconds per process */
   bool json, verbose, quiet, suggest;
 };
 
@@ -177,38 +178,38 @@ bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *s
 /* capture.c: what one process looked like after init */
 
 struct mapping {
-  uint64_t lo, hi;                /* run-time */
-  char what[64];                  /* "[stack]", "[heap]", last part of a file name, or "" */
-  unsigned prot;                  /* as in mprotect(2): read 1, write 2, execute 4 */
+  uint64_t lo, hi; /* run-time */
+  char what[64];   /* "[stack]", "[heap]", last part of a file name, or "" */
+  unsigned prot;   /* as in mprotect(2): read 1, write 2, execute 4 */
 };
 
 struct module {
   char *path;
-  uint64_t bias, lo, hi;          /* lo and hi run-time */
+  uint64_t bias, lo, hi; /* lo and hi run-time */
   const struct exports *exports;
 };
 
 struct block {
-  uint64_t start, size;           /* link-time */
+  uint64_t start, size; /* link-time */
   bool used;
 };
 
 struct allocation {
-  uint64_t start, size, caller;   /* link-time; caller is 0 outside the library */
+  uint64_t start, size, caller; /* link-time; caller is 0 outside the library */
 };
 
 struct capture {
-  struct process *process;        /* still there, to be asked */
+  struct process *process; /* still there, to be asked */
   const struct library *lib;
   uint64_t bias;
-  uint64_t frame;                 /* run-time address of the frame that called init */
+  uint64_t frame; /* run-time address of the frame that called init */
   uint64_t host_lo, host_hi;
-  unsigned char *region;          /* from note.data on: size bytes, then zeros up to room */
+  unsigned char *region; /* from note.data on: size bytes, then zeros up to room */
   size_t size, room;
-  uint64_t align;                 /* what the largest alignment that init asked for needs of the bias */
+  uint64_t align; /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
   LIST(struct module) modules;
-  LIST(struct block) blocks;      /* of the in-image heap, by address */
+  LIST(struct block) blocks;           /* of the in-image heap, by address */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
 };
@@ -226,8 +227,6 @@ void capture_free(struct capture *c);
 /* Run-time address the symbol has for the library (version may be ""), 0 when there is none; held:
  * the pointer that is stored there. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
-/* The allocation that offset lies in, as its index, or SIZE_MAX. */
-size_t capture_allocation(const struct capture *c, size_t offset);
 /* 0 when every thing in the two processes was displaced by an amount of its own. */
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
@@ -236,7 +235,7 @@ int capture_keep(const struct capture *c, const struct library *lib, const char 
 /* diff.c */
 
 struct span {
-  size_t offset, size;            /* in the region; every byte of it differs in some run */
+  size_t offset, size; /* in the region; every byte of it differs in some run */
 };
 struct spans {
   LIST(struct span) list;
@@ -249,13 +248,12 @@ void diff(struct spans *out, unsigned char *const *region, size_t n, size_t size
 enum kind { SITE_POINTER, SITE_IMPORT, SITE_DEAD, SITE_ZERO, SITE_KEEP };
 
 struct site {
-  size_t offset;                  /* in the region */
-  size_t size;                    /* the word, or any number of bytes for ZERO and KEEP */
+  size_t offset; /* in the region */
+  size_t size;   /* the word, or any number of bytes for ZERO and KEEP */
   enum kind kind;
-  bool by_ldso;                   /* IMPORT or POINTER: the dynamic linker's own relocation stays and
-                                     does it, the table of the loader has nothing about it */
-  size_t import;                  /* IMPORT: index into plan.imports */
-  uint64_t value;                 /* POINTER: the link-time address */
+  bool by_ldso;   /* IMPORT or POINTER: the dynamic linker's own relocation stays */
+  size_t import;  /* IMPORT: index into plan.imports */
+  uint64_t value; /* POINTER: the link-time address */
 };
 
 struct import {
@@ -265,13 +263,13 @@ struct import {
 };
 
 enum cause {
-  FIND_MOVES,                     /* in-image pointer to different targets */
-  FIND_BASE,                      /* follows the base, but is no pointer into the image */
-  FIND_MODULE,                    /* another module, at no exported symbol */
-  FIND_STACK,                     /* live pointer to the caller's stack */
-  FIND_HEAP,                      /* another allocator's block */
-  FIND_MAPPING,                   /* some other mapping */
-  FIND_VARIES,                    /* no pointer at all */
+  FIND_MOVES,   /* in-image pointer to different targets */
+  FIND_BASE,    /* follows the base, but is no pointer into the image */
+  FIND_MODULE,  /* another module, at no exported symbol */
+  FIND_STACK,   /* live pointer to the caller's stack */
+  FIND_HEAP,    /* another allocator's block */
+  FIND_MAPPING, /* some other mapping */
+  FIND_VARIES,  /* no pointer at all */
   FIND_CAUSES
 };
 
@@ -279,23 +277,23 @@ struct finding {
   size_t offset;
   unsigned size;
   enum cause cause;
-  char what[96];                  /* the module or mapping it leads to */
+  char what[96]; /* the module or mapping it leads to */
 };
 
 struct range {
-  size_t offset, size;            /* in the region */
+  size_t offset, size; /* in the region */
 };
 
 struct plan {
-  size_t size;                    /* of the region, from note.data to the end of the used heap */
-  uint64_t align;                 /* the bias must be a multiple of it */
-  LIST(struct site) sites;        /* by offset, none touching another */
+  size_t size;             /* of the region, from note.data to the end of the used heap */
+  uint64_t align;          /* the bias must be a multiple of it */
+  LIST(struct site) sites; /* by offset, none touching another */
   LIST(struct import) imports;
-  LIST(struct finding) findings;  /* by offset */
-  LIST(struct range) keeps;       /* by policy: what may differ here stays as it was in run 0 */
+  LIST(struct finding) findings; /* by offset */
+  LIST(struct range) keeps;      /* by policy: what may differ here stays as it was in run 0 */
   LIST(struct urf_protection) protections;
-  struct bytes recipe;            /* as in struct urf_note */
-  unsigned char *image;           /* the bytes the file will hold */
+  struct bytes recipe;  /* as in struct urf_note */
+  unsigned char *image; /* the bytes the file will hold */
 };
 
 struct policy;
@@ -315,11 +313,11 @@ void plan_free(struct plan *plan);
 enum action { ACT_NONE, ACT_KEEP, ACT_ZERO };
 
 struct policy_line {
-  char *what, *reason;            /* WHAT as written */
+  char *what, *reason; /* WHAT as written */
   enum action action;
-  unsigned line;                  /* in the file, from 1 */
-  struct range range;             /* set by policy_bind */
-  bool used;                      /* a finding or a varying word was decided by it */
+  unsigned line;      /* in the file, from 1 */
+  struct range range; /* set by policy_bind */
+  bool used;          /* a finding or a varying word was decided by it */
 };
 
 struct policy {
@@ -379,9 +377,6 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
 /* Where an offset of the region is, for people: "symbol+8 (.bss)" or "allocation 17 (48 bytes, by
  * f+0x20) +8"; owned by the caller. */
 char *report_place(const struct library *lib, const struct capture *c, size_t offset);
-/* The same in the words of a policy file. */
-char *report_what(const struct library *lib, const struct capture *c, size_t offset,
-                   unsigned size);
 void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
                      const struct capture *runs, size_t n);
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
@@ -389,7 +384,7 @@ void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
 
 /* Warns on f of what the freeze did that a user should know; json: the same facts for a program. */
 struct summary {
-  const char *input, *output;     /* output NULL for check */
+  const char *input, *output; /* output NULL for check */
   double seconds;
   const struct library *lib;
   const struct plan *plan;

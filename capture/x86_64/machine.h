@@ -1,7 +1,7 @@
 /* x86-64 as the freezer sees it: the relocation types of a shared library (psABI AMD64, table 4.9)
  * and the registers of a stopped system call (ptrace(2), syscall(2)). */
-#define NATIVE_MACHINE 62         /* EM_X86_64 */
-#define HOST_NAME "x86_64"        /* in the names of the host programs */
+#define NATIVE_MACHINE 62  /* EM_X86_64 */
+#define HOST_NAME "x86_64" /* in the names of the host programs */
 #define REG_IP rip
 #define REG_SYSCALL orig_rax
 #define REG_ARG1 rdi

@@ -68,7 +68,7 @@ refused crash b.so --init crash
 refused give_up b.so --init give_up
 refused leave b.so --init leave
 refused --time-limit b.so --init hang --time-limit 1
-refused much b.so --init much        # the message names a size that is enough
+refused __urf_heap_size b.so --init much # the message names a size that is enough
 bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
   fail "the message does not say how large a heap would be enough"
 build_lib large.so library.c -- "-Wl,--defsym=$bytes"

@@ -24,9 +24,7 @@ static const uint64_t bias[RUNS] = {0x134567891000, 0x2a9bcdef4000, 0x4f12034580
 static const uint64_t other[RUNS] = {0x21436587c000, 0x1badcafe2000, 0x5566778a5000};
 static const uint64_t stack[RUNS] = {0x7ffe12345000, 0x7ffc98765000, 0x7ffd55555000};
 
-void freeze_cleanup(void)
-{
-}
+void freeze_cleanup(void) {}
 
 bool library_needs(const struct library *l, const char *name, const char *version)
 {
@@ -41,10 +39,10 @@ uint64_t capture_resolve(struct capture *c, const char *name, const char *versio
   if (held)
     return strcmp(name, "stream") == 0 ? m + 0x5010 : 0;
   return strcmp(name, "exported") == 0 || strcmp(name, "alias") == 0 ? m + 0x1100
-         : strcmp(name, "object") == 0                             ? m + 0x5800
-         : strcmp(name, "stream") == 0                             ? m + 0x5020
-         : strcmp(name, "chosen") == 0                             ? m + 0x1230
-                                                                   : 0;
+         : strcmp(name, "object") == 0                               ? m + 0x5800
+         : strcmp(name, "stream") == 0                               ? m + 0x5020
+         : strcmp(name, "chosen") == 0                               ? m + 0x1230
+                                                                     : 0;
 }
 
 static void add_export(const char *name, uint64_t value, uint64_t size, int kind)
@@ -70,14 +68,17 @@ static void start(void)
     free(run[r].region);
     free(run[r].modules.at);
     free(run[r].mappings.at);
-    run[r] = (struct capture){.lib = &lib, .bias = bias[r], .frame = stack[r] + 0x800,
-                              .region = xalloc(SIZE), .size = SIZE, .room = SIZE};
+    run[r] = (struct capture){.lib = &lib,
+                              .bias = bias[r],
+                              .frame = stack[r] + 0x800,
+                              .region = xalloc(SIZE),
+                              .size = SIZE,
+                              .room = SIZE};
     *PUSH(&run[r].modules) =
         (struct module){(char *)"/lib/libc.so", other[r], other[r], other[r] + 0x6000, &libc};
     *PUSH(&run[r].mappings) = (struct mapping){other[r], other[r] + 0x6000, "libc.so", 5};
     *PUSH(&run[r].mappings) = (struct mapping){stack[r], stack[r] + 0x1000, "[stack]", 3};
-    *PUSH(&run[r].mappings) =
-        (struct mapping){other[r] + 0x100000, other[r] + 0x200000, "", 3};
+    *PUSH(&run[r].mappings) = (struct mapping){other[r] + 0x100000, other[r] + 0x200000, "", 3};
   }
 }
 
@@ -175,9 +176,9 @@ static void test_not_pointers(void)
   set_all(16, bias, DATA + 0x10001); /* one byte behind the image */
   set_all(32, bias, (uint64_t)-1);   /* before it */
   for (int r = 0; r < RUNS; r++) {
-    set(r, 48, bias[r] + DATA + (uint64_t)r);           /* another target each time */
-    set(r, 64, (uint64_t)(r + 1) * 0x123456789abcdef);  /* anything */
-    set(r, 80, (uint64_t)r << 32 | 5);                  /* half of it */
+    set(r, 48, bias[r] + DATA + (uint64_t)r);          /* another target each time */
+    set(r, 64, (uint64_t)(r + 1) * 0x123456789abcdef); /* anything */
+    set(r, 80, (uint64_t)r << 32 | 5);                 /* half of it */
     set(r, 96, -(bias[r] + DATA));
   }
   set(0, 112, bias[0] + DATA), set(1, 112, bias[1] + DATA); /* a pointer in two runs of three */
@@ -200,9 +201,9 @@ static void test_imports(void)
   set_all(32, other, 0x1230);
   set_all(40, other, 0x5010);
   set_all(48, other, 0x5020);
-  set_all(56, other, 0x1104);     /* into a function */
-  set_all(64, other, 0x3000);     /* at no symbol */
-  set_all(72, other, 0x100010);   /* a block of another allocator */
+  set_all(56, other, 0x1104);   /* into a function */
+  set_all(64, other, 0x3000);   /* at no symbol */
+  set_all(72, other, 0x100010); /* a block of another allocator */
   go(NULL);
   CHECK(is_import(8, "alias", URF_IMPORT_SYMBOL, 0));
   CHECK(is_import(19, "object", URF_IMPORT_SYMBOL, 16));
@@ -324,11 +325,11 @@ static void test_proof(void)
   go(NULL);
   for (int r = 0; r < RUNS; r++)
     CHECK(prove(&plan, &run[r], false, bad, 4) == 0);
-  run[1].region[16] ^= 8;         /* another target */
+  run[1].region[16] ^= 8; /* another target */
   CHECK(prove(&plan, &run[1], false, bad, 4) == 1 && bad[0] == 16);
-  run[1].region[100] ^= 1;        /* another byte */
+  run[1].region[100] ^= 1; /* another byte */
   CHECK(prove(&plan, &run[1], false, bad, 4) == 2 && bad[1] == 96);
-  run[2].region[24] ^= 1;         /* another symbol */
+  run[2].region[24] ^= 1; /* another symbol */
   CHECK(prove(&plan, &run[2], false, bad, 4) == 1 && bad[0] == 24);
   /* a frozen library has the fixed address where the live one has a dead pointer */
   CHECK(prove(&plan, &run[0], true, bad, 4) == 1 && bad[0] == 32);
