@@ -146,6 +146,17 @@ static char *what_of(const struct owners *o, const struct subject *s, uint64_t l
   return xprintf("%s+%ju:%ju", part, (uintmax_t)(lo - start), size);
 }
 
+char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size)
+{
+  struct owners o;
+  uint64_t address = lib->note.data + offset;
+  owners_init(&o, lib, c);
+  struct subject s = subject_of(&o, address);
+  char *what = what_of(&o, &s, address, address + size);
+  owners_free(&o);
+  return what;
+}
+
 /* A finding, with the bytes of it that a policy has to be about. */
 struct entry {
   const struct finding *finding;

@@ -377,6 +377,8 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
 /* Where an offset of the region is, for people: "symbol+8 (.bss)" or "allocation 17 (48 bytes, by
  * f+0x20) +8"; owned by the caller. */
 char *report_place(const struct library *lib, const struct capture *c, size_t offset);
+/* The same in the words of a policy file: what policy_bind takes for those bytes. */
+char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size);
 void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
                      const struct capture *runs, size_t n);
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
