@@ -159,7 +159,8 @@ static bool is_dead(struct context *x, size_t d)
   return false;
 }
 
-/* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has there. */
+/* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has
+ * there. */
 static bool kept(struct context *x, const struct finding *f, size_t d)
 {
   size_t end = f->offset + f->size;

@@ -52,8 +52,8 @@ const struct mapping *mapping_of(const struct capture *c, uint64_t address);
 
 /* import.c */
 
-/* Whether a word with its lowest differing byte at d leads into that module: where it starts, and to
- * what offset from the bias. */
+/* Whether a word with its lowest differing byte at d leads into that module: where it starts, and
+ * to what offset from the bias. */
 bool leads_to_module(const struct context *x, size_t module, size_t d, size_t *start,
                      uint64_t *offset);
 /* The import that such a word is, as an index into the plan's, or NO_IMPORT. */

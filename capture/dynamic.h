@@ -1,5 +1,5 @@
-/* What read.c and exports.c share: an ELF file as the dynamic linker sees it, section headers or not.
- * Nothing in the file is believed: every offset and size is held against the file's length. */
+/* What read.c and exports.c share: an ELF file as the dynamic linker sees it, section headers or
+ * not. Nothing in the file is believed: every offset and size is held against the file's length. */
 #ifndef TURF_DYNAMIC_H
 #define TURF_DYNAMIC_H
 

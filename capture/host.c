@@ -53,8 +53,8 @@ static size_t to_page_end(const char *p)
   return PAGE - (uintptr_t)p % PAGE;
 }
 
-/* Pages that init made inaccessible are opened; turf has been told of them by then.  Where nothing is
- * even then (the gap that a linker leaves between two segments) zeros are sent. */
+/* Pages that init made inaccessible are opened; turf has been told of them by then.  Where nothing
+ * is even then (the gap that a linker leaves between two segments) zeros are sent. */
 static void put(const void *data, size_t n)
 {
   static const char nothing[PAGE];
@@ -153,8 +153,8 @@ static unsigned long count_threads(void)
   return n;
 }
 
-/* What is asked of dl_iterate_phdr: the library, and the first byte of its thread-local variables that
- * is not as it was at the start, or -1. */
+/* What is asked of dl_iterate_phdr: the library, and the first byte of its thread-local variables
+ * that is not as it was at the start, or -1. */
 struct tls {
   const struct link_map *map;
   long differs;

@@ -1,10 +1,10 @@
 /* Displacing every mapping of a child by an amount of its own.
  *
- * A dynamic linker and an allocator ask the kernel for memory at any address (or, for a library with
- * a preferred base, give a hint); the kernel then packs the mappings side by side, so that most of
- * them move by the same amount from one run to the next.  Here a seccomp filter stops the child at
- * each such mmap, and the tracer fills in an address drawn from the seed.  Stack, vDSO and the
- * dynamic linker itself are placed, each on its own, by the kernel's randomisation. */
+ * A dynamic linker and an allocator ask the kernel for memory at any address (or, for a library
+ * with a preferred base, give a hint); the kernel then packs the mappings side by side, so that
+ * most of them move by the same amount from one run to the next.  Here a seccomp filter stops the
+ * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, vDSO and
+ * the dynamic linker itself are placed, each on its own, by the kernel's randomisation. */
 
 #include <errno.h>
 #include <linux/audit.h>

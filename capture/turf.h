@@ -146,8 +146,8 @@ struct options {
 
 struct process;
 
-/* Starts the host for lib's libc on the given library file, every mapping of it displaced by amounts
- * that depend on seed only, and aligned to align.  NULL and an error when it cannot. */
+/* Starts the host for lib's libc on the given library file, every mapping of it displaced by
+ * amounts that depend on seed only, and aligned to align.  NULL and an error when it cannot. */
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
                               unsigned seed, uint64_t align, struct error *e);
 /* What it is busy with from now on, for the message when it comes to grief. */
@@ -298,8 +298,8 @@ struct plan {
 
 struct policy;
 
-/* runs: n >= 2 live captures whose regions are plan->size bytes each; spans: where they differ.  policy is bound,
- * or NULL; lines of it that decide something are marked. */
+/* runs: n >= 2 live captures whose regions are plan->size bytes each; spans: where they differ.
+ * policy is bound, or NULL; lines of it that decide something are marked. */
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy);
 void plan_free(struct plan *plan);
@@ -344,8 +344,8 @@ struct table {
 };
 void place(struct table *t, const struct library *lib, const struct plan *plan);
 
-/* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports, image
- * and keeps; the proof needs no more). */
+/* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports,
+ * image and keeps; the proof needs no more). */
 int place_read(struct plan *plan, const struct library *frozen, struct error *e);
 /* Calls f for each line of a recipe, with the word and its argument. */
 void recipe_each(const char *recipe, size_t size,
@@ -360,8 +360,9 @@ int write_frozen(const struct library *lib, const struct plan *plan, const struc
                  const char *output, char **temporary, struct error *e);
 /* fsync, then rename. */
 int write_commit(const char *temporary, const char *output, struct error *e);
-/* The turf library inside a urf library, in a new temporary file, see above; without section headers
- * and what no segment holds.  Refuses when it is not, byte for byte, the one that was frozen. */
+/* The turf library inside a urf library, in a new temporary file, see above; without section
+ * headers and what no segment holds.  Refuses when it is not, byte for byte, the one that was
+ * frozen. */
 int write_original(const struct library *frozen, char **temporary, struct error *e);
 
 /* prove.c */
@@ -404,7 +405,8 @@ int verify(const struct options *o, struct error *e);
 /* Removes temporary files; safe to call from a signal handler. */
 void freeze_cleanup(void);
 
-/* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the caller. */
+/* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the
+ * caller. */
 char *turf_lib_dir(void);
 
 #endif

@@ -51,7 +51,8 @@ int write_find(struct writer *w, const char *what, uint64_t address, uint64_t si
 /* Converts size bytes from memory form to the file's, which has the same size. */
 int write_form(struct writer *w, void *from, Elf_Type type, size_t size, void *to);
 
-/* Copies between host and file order; the one place that would have to know of another machine's. */
+/* Copies between host and file order; the one place that would have to know of another
+ * machine's. */
 static inline void write_store(void *out, const void *in, size_t n)
 {
   memcpy(out, in, n);
@@ -65,8 +66,9 @@ int write_dynamic(struct writer *w);
 
 /* original.c */
 
-/* Makes tail and origin: the table, and behind it what of the input the output has not.  The head is
- * as it will be but for its ELF and program headers and the note, which are to be put afterwards. */
+/* Makes tail and origin: the table, and behind it what of the input the output has not.  The head
+ * is as it will be but for its ELF and program headers and the note, which are to be put
+ * afterwards. */
 int write_tail(struct writer *w, uint64_t note_offset);
 
 #endif

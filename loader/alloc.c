@@ -2,7 +2,8 @@
  * from the in-image heap; at any other time from the process's allocator, but for blocks that lie
  * in the frozen heap: those are never reused, so freeing one is a no-op and growing one a move.
  *
- * Compiled with -fno-builtin: a compiler that knows malloc would turn calloc into a call of calloc. */
+ * Compiled with -fno-builtin: a compiler that knows malloc would turn calloc into a call of
+ * calloc. */
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* C++ new and delete in all forms (Itanium C++ ABI names); nothing here needs a C++ library.  While init runs they serve from the in-image heap; at any other time they are the process's own
+/* C++ new and delete in all forms (Itanium C++ ABI names); nothing here needs a C++ library.  While
+ * init runs they serve from the in-image heap; at any other time they are the process's own
  * operators, which a program may have replaced, or malloc and free where it has none. */
 
 #include "loader.h"

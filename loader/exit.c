@@ -1,5 +1,5 @@
-/* atexit and __cxa_atexit, bound inside the library: what init registers (destructors of C++ statics
- * among it) is remembered in the image and registered again at load, in the same order. */
+/* atexit and __cxa_atexit, bound inside the library: what init registers (destructors of C++
+ * statics among it) is remembered in the image and registered again at load, in the same order. */
 
 #include "loader.h"
 

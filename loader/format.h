@@ -87,8 +87,8 @@ struct urf_origin {
   uint64_t address, size; /* size bytes follow, and zeros up to a multiple of 8 */
 };
 
-/* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf can
- * run init again and knows what may differ then:
+/* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf
+ * can run init again and knows what may differ then:
  *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
  *   keep OFFSET SIZE     zero OFFSET SIZE   dead OFFSET      bytes of the region, in hex */
 

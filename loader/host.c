@@ -1,5 +1,6 @@
 /* The way to the process's own functions.  Inside the library `malloc` is ours, so the process's is
- * asked of the dynamic linker, by name, when it is first needed: that finds an interposed one too. */
+ * asked of the dynamic linker, by name, when it is first needed: that finds an interposed one
+ * too. */
 
 #include <dlfcn.h>
 

@@ -1,6 +1,6 @@
-/* What libc would allocate on its own behalf, bound inside the library: the same functions on top of
- * our malloc, so that their results lie in the image during init and may be passed to our free and
- * realloc at any time. */
+/* What libc would allocate on its own behalf, bound inside the library: the same functions on top
+ * of our malloc, so that their results lie in the image during init and may be passed to our free
+ * and realloc at any time. */
 
 #define _GNU_SOURCE
 #include <errno.h>

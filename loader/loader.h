@@ -110,7 +110,8 @@ static inline void heap_unlock(void)
 HIDDEN void *urf_malloc(size_t size, void *caller);
 HIDDEN int urf_memalign(void **out, size_t align, size_t size, void *caller);
 
-/* exit.c: registrations with atexit made by init: put into order before the capture, made at load */
+/* exit.c: registrations with atexit made by init: put into order before the capture, made at
+ * load */
 HIDDEN void exit_seal(void);
 HIDDEN void exit_replay(void);
 

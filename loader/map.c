@@ -1,7 +1,7 @@
-/* Memory that programs take from the kernel by themselves: private anonymous mappings and the break.
- * While init runs they lie in the image, on pages of their own; executable mappings, shared ones and
- * files stay the host's.  After the load a frozen range behaves as the mapping it once was: it can
- * be discarded (and then reads as zero, not as the file), moved and unmapped. */
+/* Memory that programs take from the kernel by themselves: private anonymous mappings and the
+ * break. While init runs they lie in the image, on pages of their own; executable mappings, shared
+ * ones and files stay the host's.  After the load a frozen range behaves as the mapping it once
+ * was: it can be discarded (and then reads as zero, not as the file), moved and unmapped. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -65,7 +65,8 @@ static void *map_fixed(void *addr, size_t len, int prot)
   return mprotect(addr, len, prot) ? MAP_FAILED : addr;
 }
 
-/* What can lie in the image: no code that is made at run time, and nothing with a place of its own. */
+/* What can lie in the image: no code that is made at run time, and nothing with a place of its
+ * own. */
 static int is_memory(int prot, int flags)
 {
   const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -117,8 +118,8 @@ static void *fresh(uintptr_t lo, size_t len, int prot)
   return HOST(mmap)((void *)lo, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-/* The image keeps its address range: a mapping that the host put into a hole there would vanish with
- * the library. */
+/* The image keeps its address range: a mapping that the host put into a hole there would vanish
+ * with the library. */
 static int unmap(struct part p)
 {
   if (!S->capture)
@@ -245,8 +246,9 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
   return MAP_FAILED;
 }
 
-/* In a frozen heap a discarded page would show the file's bytes again, so it is replaced.  While it is
- * captured the pages are anonymous; but MADV_FREE leaves it to the kernel when they become zero. */
+/* In a frozen heap a discarded page would show the file's bytes again, so it is replaced.  While it
+ * is captured the pages are anonymous; but MADV_FREE leaves it to the kernel when they become
+ * zero. */
 BOUND int madvise(void *addr, size_t len, int advice)
 {
   struct part own = part_of(addr, len);

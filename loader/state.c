@@ -41,5 +41,6 @@ __asm__(".hidden __urf_heap_size");
 /* NOBITS input makes the whole heap NOBITS; urf.ld counts this page. */
 __asm__(".section .urf.heap,\"aw\",%nobits\n.balign 4096\n.zero 4096\n.previous\n");
 
-/* Something for turf to put the table into: no section of the output is new, so none is renumbered. */
+/* Something for turf to put the table into: no section of the output is new, so none is
+ * renumbered. */
 __asm__(".section .urf.table,\"aw\",%nobits\n.balign 8\n.zero 8\n.previous\n");

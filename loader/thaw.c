@@ -7,8 +7,8 @@
  *             addresses: no pointer in it may be followed, so no code of the library runs but this
  *             file's; the note and the table are reached relative to it, and are checked.
  *   relocate  The bias is added to every pointer.  No call, no allocation, no other write.
- *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but no
- *             code of the library: its imports are not complete yet.
+ *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but
+ *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
  *   replay    What init told libc (atexit) is told again.  The image is whole from here on. */
 
