@@ -3,8 +3,9 @@
  * A dynamic linker and an allocator ask the kernel for memory at any address (or, for a library
  * with a preferred base, give a hint); the kernel then packs the mappings side by side, so that
  * most of them move by the same amount from one run to the next.  Here a seccomp filter stops the
- * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, vDSO and
- * the dynamic linker itself are placed, each on its own, by the kernel's randomisation. */
+ * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, vDSO,
+ * break and the dynamic linker itself are placed by the kernel's randomisation: each on its own,
+ * but that Linux 6.18 puts the vDSO next to the dynamic linker. */
 
 #include <errno.h>
 #include <linux/audit.h>

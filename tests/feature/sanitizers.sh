@@ -4,6 +4,9 @@
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../lib.sh"
 
+echo 'int main(void) { return 0; }' >empty.c
+$CC_CMD -fsanitize=address,undefined empty.c -o empty 2>/dev/null ||
+  skip "the sanitizers of $CC are missing (Debian package libclang-rt-dev for clang)"
 $CC_CMD -fsanitize=address,undefined -g -O1 -D_GNU_SOURCE "$TESTS/driver.c" -o driver -pthread -ldl
 build_plain a.so "$TESTS/feature/heap.c" -- -O1 -fno-builtin
 build_lib b.so "$TESTS/feature/heap.c" -- -O1 -fno-builtin
