@@ -117,3 +117,25 @@ expect_refusal() {
   same "$RUN/before-${WORK##*/}" "$RUN/after-${WORK##*/}" "files left behind: $*"
   rm -f "$OUT" "$RUN/before-${WORK##*/}" "$RUN/after-${WORK##*/}"
 }
+
+# complaints FILE: what tools say of it; addresses, indices and the file's name are allowed to differ
+complaints() {
+  readelf -aW "$1" 2>&1 >readelf.out | sed 's/0x[0-9a-f]*/N/g; s/[0-9][0-9]*/N/g' | sort -u
+  grep -E '<(corrupt|unknown)|Warning|Error' readelf.out | sed 's/[0-9a-f]\{4,\}/N/g' | sort -u
+  eu-elflint --gnu-ld "$1" 2>&1 | sed 's/0x[0-9a-f]*/N/g; s/[0-9][0-9]*/N/g' | sort -u
+}
+
+# no_new_complaints INPUT OUTPUT
+no_new_complaints() {
+  complaints "$1" | sort -u >in.said
+  complaints "$2" | sort -u >out.said
+  comm -13 in.said out.said >new
+  [ ! -s new ] || { cat new && fail "complaints about $2 that $1 does not have"; }
+}
+
+# same_names INPUT OUTPUT: the dynamic symbols
+same_names() {
+  nm -D "$1" | sed 's/^[0-9a-f]*//' | sort >in.nm
+  nm -D "$2" | sed 's/^[0-9a-f]*//' | sort >out.nm
+  same in.nm out.nm "frozen it has other dynamic symbols"
+}
