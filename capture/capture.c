@@ -354,7 +354,7 @@ static uint64_t mapped_at(const struct capture *c, const char *what)
 
 static void list_moved(struct moved *m, const struct capture *a, const struct capture *b)
 {
-  static const char *const special[] = {"[stack]", "[heap]"};
+  static const char *const special[] = {"[stack]", "[heap]", "[vdso]"};
   add_moved(m, "the library", a->bias, b->bias);
   add_moved(m, "the host program", a->host_lo, b->host_lo);
   for (size_t i = 0; i < a->modules.n && i < b->modules.n; i++)
@@ -365,9 +365,6 @@ static void list_moved(struct moved *m, const struct capture *a, const struct ca
     if (in_a && in_b)
       add_moved(m, special[i], in_a, in_b);
   }
-  /* The vDSO comes last, and is not compared with others than the library: newer kernels place it
-   * next to the dynamic linker.  The exact test of ranges keeps the two apart. */
-  add_moved(m, "[vdso]", mapped_at(a, "[vdso]"), mapped_at(b, "[vdso]"));
 }
 
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e)
@@ -377,13 +374,12 @@ int capture_displaced(const struct capture *a, const struct capture *b, struct e
   list_moved(&m, a, b);
   for (size_t i = 0; i < m.list.n && !status; i++) {
     const struct movement *x = &m.list.at[i];
-    bool vdso = i == m.list.n - 1;
     if (!x->by)
       status = fail(e, SYSTEM,
                     "%s is at the same address in two processes; set "
                     "/proc/sys/kernel/randomize_va_space to 2",
                     x->what);
-    for (size_t j = 0; j < (vdso ? 1 : i) && !status; j++)
+    for (size_t j = 0; j < i && !status; j++)
       if (m.list.at[j].by == x->by)
         status = fail(e, SYSTEM, "%s and %s were displaced by the same amount", x->what,
                       m.list.at[j].what);

@@ -3,16 +3,21 @@
  * A dynamic linker and an allocator ask the kernel for memory at any address (or, for a library
  * with a preferred base, give a hint); the kernel then packs the mappings side by side, so that
  * most of them move by the same amount from one run to the next.  Here a seccomp filter stops the
- * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, vDSO,
- * break and the dynamic linker itself are placed by the kernel's randomisation: each on its own,
- * but that Linux 6.18 puts the vDSO next to the dynamic linker. */
+ * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, break
+ * and the dynamic linker itself are placed by the kernel's randomisation.  So is the vDSO, but
+ * Linux 6.18 puts it next to the dynamic linker: it is moved before the first instruction of that.
+ * */
 
+#include <elf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -80,6 +85,86 @@ static void displace(int pid, unsigned seed, uint64_t align, uint64_t *step)
   (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 
+/* One instruction of the child. */
+static bool step_over(int pid)
+{
+  int status;
+  return !ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) && waitpid(pid, &status, __WALL) == pid &&
+         WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+}
+
+/* mremap(2) in the child, whose next instruction is a system call; it is executed again next time.
+ * */
+static bool move_mapping(int pid, const struct user_regs_struct *saved, uint64_t from,
+                         uint64_t size, uint64_t to)
+{
+  struct user_regs_struct regs = *saved;
+  regs.REG_RESULT = SYS_mremap;
+  regs.REG_SYSCALL = (unsigned long)-1;
+  regs.REG_ARG1 = from;
+  regs.REG_ARG2 = regs.REG_ARG3 = size;
+  regs.REG_ARG4 = MREMAP_MAYMOVE | MREMAP_FIXED;
+  regs.REG_ARG5 = to;
+  return !ptrace(PTRACE_SETREGS, pid, NULL, &regs) && step_over(pid) &&
+         !ptrace(PTRACE_GETREGS, pid, NULL, &regs) && regs.REG_RESULT == to;
+}
+
+/* The vDSO and the data it reads, which stand side by side (vdso(7)): their mappings, at most n. */
+static size_t find_vdso(int pid, uint64_t (*range)[2], size_t n)
+{
+  char *path = xprintf("/proc/%d/maps", pid), line[512];
+  FILE *f = fopen(path, "re");
+  size_t found = 0;
+  while (f && fgets(line, sizeof line, f) && found < n)
+    if ((strstr(line, "[vdso]") || strstr(line, "[vvar")) &&
+        sscanf(line, "%" SCNx64 "-%" SCNx64, &range[found][0], &range[found][1]) == 2)
+      found++;
+  if (f)
+    fclose(f);
+  free(path);
+  return found;
+}
+
+/* AT_SYSINFO_EHDR of the auxiliary vector, which follows arguments and environment on the stack of
+ * a program that begins (psABI AMD64, 3.4.1). */
+static void tell_of_vdso(int pid, uint64_t stack, uint64_t by)
+{
+  const unsigned word = sizeof(long);
+  long type, n = ptrace(PTRACE_PEEKDATA, pid, stack, NULL);
+  stack += ((uint64_t)n + 2) * word;
+  while (ptrace(PTRACE_PEEKDATA, pid, stack, NULL))
+    stack += word;
+  for (stack += word; (type = ptrace(PTRACE_PEEKDATA, pid, stack, NULL)); stack += 2 * word)
+    if (type == AT_SYSINFO_EHDR) {
+      uint64_t at = (uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack + word, NULL);
+      (void)ptrace(PTRACE_POKEDATA, pid, stack + word, at + by);
+      return;
+    }
+}
+
+/* The first step ends the execve itself, whose result would overwrite the register of ours. */
+static void displace_vdso(int pid, unsigned seed)
+{
+  struct user_regs_struct saved;
+  uint64_t range[8][2];
+  size_t n = find_vdso(pid, range, 8);
+  if (!n || !step_over(pid) || ptrace(PTRACE_GETREGS, pid, NULL, &saved))
+    return;
+  const uint64_t page = 4096, to = LOWEST + draw(seed, 0) % (HIGHEST - LOWEST) / page * page;
+  const long code = ptrace(PTRACE_PEEKTEXT, pid, saved.REG_IP, NULL);
+  bool moved = true;
+  for (size_t i = 0; i < n && moved; i++)
+    moved = !ptrace(PTRACE_POKETEXT, pid, saved.REG_IP, (code & ~0xffffL) | SYSCALL_CODE) &&
+            move_mapping(pid, &saved, range[i][0], range[i][1] - range[i][0],
+                         to + range[i][0] - range[0][0]);
+  (void)ptrace(PTRACE_POKETEXT, pid, saved.REG_IP, code);
+  (void)ptrace(PTRACE_SETREGS, pid, NULL, &saved);
+  if (moved)
+    tell_of_vdso(pid, saved.REG_SP, to - range[0][0]);
+  else
+    (void)kill(pid, SIGKILL); /* half of it has gone */
+}
+
 bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *step,
                  uint64_t *fault)
 {
@@ -88,6 +173,8 @@ bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *s
   int sig = WSTOPSIG(status), event = status >> 16;
   if (event == PTRACE_EVENT_SECCOMP)
     displace(pid, seed, align, step);
+  else if (event == PTRACE_EVENT_EXEC)
+    displace_vdso(pid, seed);
   else if (!event &&
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     struct user_regs_struct regs;

@@ -3,9 +3,13 @@
 #define NATIVE_MACHINE 62  /* EM_X86_64 */
 #define HOST_NAME "x86_64" /* in the names of the host programs */
 #define REG_IP rip
+#define REG_SP rsp
+#define REG_RESULT rax
 #define REG_SYSCALL orig_rax
 #define REG_ARG1 rdi
 #define REG_ARG2 rsi
+#define REG_ARG3 rdx
 #define REG_ARG4 r10
 #define REG_ARG5 r8
+#define SYSCALL_CODE 0x050f /* the instruction, in memory order */
 #define SYSCALL_ARCH AUDIT_ARCH_X86_64
