@@ -40,10 +40,11 @@ void freeze_cleanup(void)
 
 static void remove_temporary(char **name)
 {
-  if (*name)
-    unlink(*name);
-  free(*name);
-  *name = NULL;
+  char *gone = *name;
+  if (gone)
+    unlink(gone);
+  *name = NULL; /* before free: a signal's handler looks at it */
+  free(gone);
 }
 
 static double seconds(void)
@@ -195,6 +196,14 @@ static void put_line(struct bytes *b, const char *format, ...)
   free(line);
 }
 
+/* A path that means the same in another directory. */
+static void put_path(struct bytes *b, const char *word, const char *path)
+{
+  char *whole = realpath(path, NULL);
+  put_line(b, "%s %s", word, whole ? whole : path);
+  free(whole);
+}
+
 static void write_recipe(struct work *w)
 {
   struct plan *plan = &w->plan;
@@ -205,9 +214,9 @@ static void write_recipe(struct work *w)
   for (size_t i = 0; i < o->env.n; i++)
     put_line(b, "env %s", o->env.at[i]);
   if (o->cwd)
-    put_line(b, "cwd %s", o->cwd);
+    put_path(b, "cwd", o->cwd);
   if (o->host)
-    put_line(b, "host %s", o->host);
+    put_path(b, "host", o->host);
   for (size_t i = 0; i < plan->keeps.n; i++)
     put_line(b, "keep %zx %zx", plan->keeps.at[i].offset, plan->keeps.at[i].size);
   for (size_t i = 0; i < plan->sites.n; i++) {
@@ -254,8 +263,11 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
 {
   size_t bad[BAD_AT_MOST];
   progress(w, "proof, with the frozen library", 0, 0);
-  if (take(w, &w->proof, w->n, path, &w->frozen, PROOF_SEED + 1, false, e))
+  if (take(w, &w->proof, w->n, path, &w->frozen, PROOF_SEED + 1, false, e)) {
+    if (e->status == REFUSED)
+      e->status = MISMATCH; /* it is turf's output that does not load */
     return -1;
+  }
   size_t n = prove(&w->plan, &w->proof, true, bad, BAD_AT_MOST);
   return n ? fail_proof(w, w->o->input, "the frozen library, once loaded, are", bad, n, e) : 0;
 }
@@ -267,8 +279,9 @@ static int write_and_prove(struct work *w, struct error *e)
       library_read(&w->frozen, temporary[0], e) || prove_frozen(w, temporary[0], e) ||
       write_commit(temporary[0], output, e))
     return -1;
-  free(temporary[0]);
-  temporary[0] = NULL;
+  char *name = temporary[0];
+  temporary[0] = NULL; /* first: a signal's handler looks at it */
+  free(name);
   return 0;
 }
 
@@ -277,9 +290,11 @@ static int write_and_prove(struct work *w, struct error *e)
 static int check_output(const struct options *o, struct error *e)
 {
   struct stat in, out;
-  if (!stat(o->output, &out) && !stat(o->input, &in) && in.st_dev == out.st_dev &&
-      in.st_ino == out.st_ino)
+  bool exists = !stat(o->output, &out);
+  if (exists && !stat(o->input, &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
     return fail(e, USAGE, "%s: is the input as well; give another name to -o", o->output);
+  if (exists && !S_ISREG(out.st_mode)) /* rename would put a file in the place of a device */
+    return fail(e, SYSTEM, "%s: is no regular file; give the name of one to -o", o->output);
   char *dir = xstrdup(o->output), *slash = strrchr(dir, '/');
   const char *where = ".";
   if (slash) {
@@ -350,17 +365,15 @@ static void learn_slots(struct plan *plan, const struct capture *live)
 }
 
 /* w->lib is the turf library that was inside the file. */
-static int verify_work(struct work *w, struct error *e)
+static int verify_work(struct work *w, struct options *o, struct error *e)
 {
   const char *path = w->o->input;
   if (library_read(&w->frozen, path, e))
     return -1;
   if (!(w->frozen.note.flags & URF_FROZEN))
     return fail(e, REFUSED, "%s: is not frozen; verify takes the output of turf freeze", path);
-  struct options o = *w->o;
   recipe_each((const char *)w->frozen.table + w->frozen.note.recipe, w->frozen.note.recipe_size,
-              recall, &o);
-  w->o = &o;
+              recall, o);
   w->runs = xalloc(sizeof *w->runs);
   int status = place_read(&w->plan, &w->frozen, e) ||
                write_original(&w->frozen, &temporary[1], e) ||
@@ -373,19 +386,19 @@ static int verify_work(struct work *w, struct error *e)
     size_t n = prove(&w->plan, &w->runs[0], false, bad, BAD_AT_MOST);
     status = n ? fail_proof(w, path, "a fresh init are", bad, n, e) : prove_frozen(w, path, e);
   }
-  free(o.inits.at);
-  free(o.env.at);
   return status ? -1 : 0;
 }
 
-int verify(const struct options *o, struct error *e)
+int verify(const struct options *given, struct error *e)
 {
+  struct options recalled = *given, *o = &recalled; /* the processes look at it until they end */
   struct work w = {.o = o, .started = seconds(), .cache = module_cache_new()};
-  int status = verify_work(&w, e);
+  int status = verify_work(&w, o, e);
   if (!status && !o->quiet)
     printf("%s: as a fresh init leaves it, %zu bytes, loaded at another address\n", o->input,
            w.plan.size);
-  w.o = o;
   work_free(&w);
+  free(recalled.inits.at);
+  free(recalled.env.at);
   return status;
 }

@@ -126,6 +126,15 @@ static void say_maps(void)
   SAY("end\n");
 }
 
+/* What the dynamic linker and earlier calls left on the stack differs from process to process, and the
+ * padding of a structure that init copies may take it along. */
+__attribute__((noinline)) static void clear_stack(void)
+{
+  volatile char below[1 << 18];
+  for (size_t i = 0; i < sizeof below; i++)
+    below[i] = 0;
+}
+
 static void run_init(void *library, const char *name, int has_result)
 {
   void *init = dlsym(library, name);
@@ -134,6 +143,7 @@ static void run_init(void *library, const char *name, int has_result)
     return;
   }
   int result = 0;
+  clear_stack();
   if (has_result)
     result = ((int (*)(void))init)();
   else

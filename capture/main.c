@@ -357,6 +357,8 @@ static int parse(struct options *o, const struct command *c, int argc, char **ar
     return MISUSED(e, c, "%s is missing", c->operand);
   if (c->run == run_freeze && !o->output)
     return MISUSED(e, c, "%s is missing", "-o OUTPUT");
+  if (o->output && !*o->output)
+    return MISUSED(e, c, "%s is empty", "OUTPUT");
   if (o->input && !*o->input)
     return MISUSED(e, c, "%s is empty", c->operand);
   if (strchr(c->letters, 'i') && !o->inits.n)
@@ -413,6 +415,7 @@ int main(int argc, char **argv)
   struct error e = {0};
   open_standard_files();
   signal(SIGPIPE, ignore);
+  signal(SIGXFSZ, ignore); /* write(2) fails instead */
   if (argc < 2) {
     print_usage(stderr);
     return USAGE;

@@ -150,9 +150,9 @@ static void clear_section_headers(unsigned char *header)
   bool wide = header[EI_CLASS] == ELFCLASS64;
   memset(header + (wide ? offsetof(Elf64_Ehdr, e_shoff) : offsetof(Elf32_Ehdr, e_shoff)), 0,
          wide ? sizeof(Elf64_Off) : sizeof(Elf32_Off));
-  /* e_shnum and e_shstrndx are the last two */
-  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shnum) : offsetof(Elf32_Ehdr, e_shnum)), 0,
-         2 * sizeof(Elf64_Half));
+  /* e_shentsize, e_shnum and e_shstrndx are the last three */
+  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shentsize) : offsetof(Elf32_Ehdr, e_shentsize)), 0,
+         3 * sizeof(Elf64_Half));
 }
 
 /* The piece at *at, which then moves on; false at the end and where the table is damaged. */
@@ -238,8 +238,8 @@ static int rebuild(struct original *o)
   const struct urf_note *note = &o->frozen->note;
   const unsigned char *bytes;
   struct urf_origin piece;
-  if (read_headers(o))
-    return -1;
+  if (memcmp(o->frozen->hash, note->image_hash, sizeof note->image_hash) != 0 || read_headers(o))
+    return changed(o);
   o->out = xalloc(o->size);
   memcpy(o->out, o->file, o->size); /* padding between segments */
   for (size_t i = 0; i < o->n_then; i++)
@@ -257,9 +257,15 @@ static int rebuild(struct original *o)
 
 static int put_temporary(struct original *o, char **temporary)
 {
-  const char *directory = getenv("TMPDIR");
-  char *name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
+  const char *directory = getenv("TMPDIR"), *path = o->frozen->path, *slash = strrchr(path, '/');
+  /* next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there */
+  char *name = xprintf("%.*s.turf-XXXXXX", slash ? (int)(slash + 1 - path) : 0, path);
   int fd = mkostemp(name, O_CLOEXEC);
+  if (fd < 0) {
+    free(name);
+    name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
+    fd = mkostemp(name, O_CLOEXEC);
+  }
   FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
   bool written;
   if (fd < 0) {

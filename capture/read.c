@@ -484,11 +484,22 @@ static void read_libc(struct reader *r)
   }
 }
 
-/* As urf_origin has it: up to the end of the last segment, without word of the section headers. */
+/* Zeros for what the hash leaves out, as far as it lies in the chunk that starts at offset at. */
+static void leave_out(unsigned char *chunk, uint64_t at, size_t n, uint64_t from, size_t size)
+{
+  for (uint64_t i = from; i < from + size; i++)
+    if (i >= at && i - at < n)
+      chunk[i - at] = 0;
+}
+
+/* As urf_origin has it: up to the end of the last segment, without word of the section headers and
+ * of the hash of the whole. */
 static int hash_chunks(struct reader *r, XXH3_state_t *state, unsigned char *chunk, size_t room)
 {
   uint64_t end = 0, at = 0;
+  uint64_t note;
   ElfW(Ehdr) *header = (void *)chunk;
+  (void)file_at(&r->f, r->lib->note.self, &note); /* read_note has seen it */
   for (size_t i = 0; i < r->f.n_segments; i++) {
     const GElf_Phdr *p = &r->f.segments[i];
     if (p->p_type == PT_LOAD && p->p_filesz && p->p_offset + p->p_filesz > end)
@@ -499,7 +510,8 @@ static int hash_chunks(struct reader *r, XXH3_state_t *state, unsigned char *chu
     if (file_read(&r->f, at, chunk, n))
       return -1;
     if (!at)
-      header->e_shoff = header->e_shnum = header->e_shstrndx = 0;
+      header->e_shoff = header->e_shentsize = header->e_shnum = header->e_shstrndx = 0;
+    leave_out(chunk, at, n, note + offsetof(struct urf_note, image_hash), 16);
     XXH3_128bits_update(state, chunk, n);
   }
   return 0;

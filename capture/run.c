@@ -61,7 +61,8 @@ static void interrupted(int signal)
 
 void process_setup(void)
 {
-  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  static const int signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU};
   struct sigaction clean = {.sa_handler = interrupted, .sa_flags = SA_NODEFER};
   struct sigaction old;
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -162,6 +163,8 @@ static int await(struct process *p, struct error *e)
     handle_events(p);
     if (ready > 0 && fds[1].revents)
       return 0;
+    if (p->ended && !poll(&fds[1], 1, 0)) /* a child of it still holds the socket */
+      return fail_ended(p, e);
     if (left <= 0) {
       p->late = true;
       return fail_ended(p, e);
@@ -321,13 +324,14 @@ struct process *process_start(const struct options *o, const struct library *lib
   *p =
       (struct process){.o = o, .pid = -1, .socket = -1, .output = -1, .seed = seed, .align = align};
   char *host = host_path(o, lib);
+  int cause = errno;
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
   p->next = all;
   all = p;
   if (!p->path)
     fail_errno(e, path, "cannot be found");
-  else if (!host || access(host, X_OK))
+  else if ((!host && (errno = cause, true)) || access(host, X_OK))
     fail_errno(e, host ? host : o->host,
                o->host ? "--host"
                        : "there is no host program for the library's libc (build turf "

@@ -64,7 +64,7 @@ static int put_ehdr(struct writer *w, GElf_Ehdr *ehdr)
 static int check_unchanged(struct writer *w, uint64_t end)
 {
   GElf_Ehdr ehdr = w->ehdr;
-  ehdr.e_shoff = ehdr.e_shnum = ehdr.e_shstrndx = 0;
+  ehdr.e_shoff = ehdr.e_shentsize = ehdr.e_shnum = ehdr.e_shstrndx = 0;
   if (put_ehdr(w, &ehdr))
     return -1;
   XXH128_hash_t hash = XXH3_128bits(w->head, end);
@@ -181,7 +181,6 @@ static void put_note(struct writer *w, uint64_t offset)
 {
   const struct table *t = w->table;
   struct urf_note n = w->lib->note;
-  XXH128_hash_t hash = XXH3_128bits(w->plan->image, w->plan->size);
   n.flags |= URF_FROZEN;
   n.machine = w->lib->machine;
   n.heap_end = n.data + w->plan->size;
@@ -194,7 +193,7 @@ static void put_note(struct writer *w, uint64_t offset)
   n.protections = t->protections, n.n_protections = t->n_protections;
   n.origin = w->origin, n.origin_size = w->tail.n - w->origin;
   n.n_pointers = t->n_pointers, n.n_odd = t->n_odd, n.n_import_sites = t->n_import_sites;
-  n.image_hash[0] = hash.low64, n.image_hash[1] = hash.high64;
+  n.image_hash[0] = n.image_hash[1] = 0; /* see put_hash */
   n.input_hash[0] = w->lib->hash[0], n.input_hash[1] = w->lib->hash[1];
   memset(n.tool, 0, sizeof n.tool);
   memcpy(n.tool, TURF_VERSION, sizeof TURF_VERSION);
@@ -229,6 +228,29 @@ static int put_segments(struct writer *w)
   void *form = is32(w) ? (void *)elf32_getphdr(w->elf) : (void *)elf64_getphdr(w->elf);
   return write_form(w, form, ELF_T_PHDR, gelf_fsize(w->elf, ELF_T_PHDR, w->n_segments, EV_CURRENT),
                     w->head + w->ehdr.e_phoff);
+}
+
+/* Of all that will be mapped, now that nothing of it changes any more. */
+static int put_hash(struct writer *w, uint64_t note_offset)
+{
+  static const unsigned char gap[TABLE_ALIGN];
+  XXH3_state_t *state = XXH3_createState();
+  GElf_Ehdr ehdr = w->ehdr;
+  if (!state)
+    abort();
+  ehdr.e_shoff = ehdr.e_shentsize = ehdr.e_shnum = ehdr.e_shstrndx = 0;
+  if (put_ehdr(w, &ehdr))
+    return -1;
+  XXH3_128bits_reset(state);
+  XXH3_128bits_update(state, w->head, w->data_offset);
+  XXH3_128bits_update(state, w->plan->image, w->plan->size);
+  XXH3_128bits_update(state, gap, w->tail_address - (w->lib->note.data + w->plan->size));
+  XXH3_128bits_update(state, w->tail.at, w->tail.n);
+  XXH128_hash_t hash = XXH3_128bits_digest(state);
+  XXH3_freeState(state);
+  uint64_t stored[2] = {hash.low64, hash.high64};
+  write_store(w->head + note_offset + offsetof(struct urf_note, image_hash), stored, sizeof stored);
+  return put_ehdr(w, &w->ehdr);
 }
 
 static int put(struct writer *w, uint64_t offset, const unsigned char *at, size_t n)
@@ -467,7 +489,7 @@ static int convert(struct writer *w, char **temporary)
       write_tail(w, note_offset))
     return -1;
   put_note(w, note_offset);
-  if (put_segments(w) || create_output(w, temporary))
+  if (put_segments(w) || put_hash(w, note_offset) || create_output(w, temporary))
     return -1;
   return put_all(w);
 }
@@ -516,8 +538,10 @@ int write_commit(const char *temporary, const char *output, struct error *e)
 {
   char *copy = xstrdup(output);
   int result = 0;
-  if (sync_file(temporary, 0) || rename(temporary, output) || sync_file(dirname(copy), O_DIRECTORY))
+  if (sync_file(temporary, 0) || rename(temporary, output))
     result = fail_errno(e, output, "cannot be written");
+  else
+    (void)sync_file(dirname(copy), O_DIRECTORY); /* the file is there; it may not be ours to read */
   free(copy);
   return result;
 }

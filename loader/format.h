@@ -52,7 +52,7 @@ struct urf_note {
   uint64_t protections, n_protections; /* struct urf_protection */
   uint64_t origin, origin_size; /* struct urf_origin, one behind the other; not read at load */
   uint64_t n_pointers, n_odd, n_import_sites;
-  uint64_t image_hash[2];       /* XXH3-128 of the region's bytes, low half first */
+  uint64_t image_hash[2];       /* XXH3-128 of this file as input_hash, itself taken as 0 */
   uint64_t input_hash[2];       /* XXH3-128 of the library that was frozen, see urf_origin */
   char tool[16];                /* version of turf, NUL-padded */
   uint64_t recipe, recipe_size; /* how init was run, see below; not read at load */

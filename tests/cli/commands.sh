@@ -21,12 +21,19 @@ run "$TURF" info c.so >c.txt
 ! cmp -s b.txt c.txt || fail "info does not tell a turf library from a urf library"
 run "$TURF" check b.so
 run "$TURF" verify c.so
-cp c.so bad.so
-offset=$(readelf -WS c.so | sed 's/\[ */[/' | awk '$2 == ".data" { print $5 }')
-printf '\377\377\377' | dd of=bad.so bs=1 seek=$((0x$offset + 8)) conv=notrunc 2>/dev/null
-status=0
-"$TURF" verify bad.so || status=$?
-[ $status -eq 4 ] || [ $status -eq 1 ] || fail "verify of a damaged file: status $status"
+# any byte of what is mapped
+mapped=$(readelf -lW c.so | awk '$1 == "LOAD" { print $2, $5 }' | tail -n 1)
+end=$((${mapped% *} + ${mapped#* }))
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  cp c.so bad.so
+  offset=$((end * i / 21))
+  byte=$(od -An -tu1 -j $offset -N 1 c.so)
+  # shellcheck disable=SC2059
+  printf "\\$(printf %o $((byte ^ 4)))" | dd of=bad.so bs=1 seek=$offset conv=notrunc 2>/dev/null
+  status=0
+  "$TURF" verify bad.so >out.txt 2>&1 || status=$?
+  [ $status -eq 4 ] || [ $status -eq 1 ] || fail "byte $offset of $end changed: verify: status $status"
+done
 status=0
 "$TURF" check c.so 2>stderr || status=$?
 [ $status -eq 1 ] || fail "check of a urf library: status $status"

@@ -8,6 +8,7 @@
 
 cat >library.c <<'END'
 #include <stdio.h>
+#include <unistd.h>
 #include <stdlib.h>
 static int *block;
 int urf_init(void)
@@ -21,6 +22,7 @@ int two(void) { return 2; }
 int crash(void) { *(volatile int *)0 = 1; return 0; }
 int give_up(void) { abort(); }
 int leave(void) { exit(0); }
+int orphan(void) { if (fork()) _exit(3); for (;;) pause(); }
 int hang(void) { for (;;) __asm__ volatile(""); }
 int much(void) { for (int i = 0; i < 100; i++) if (!malloc(1 << 20)) return 1; return 0; }
 void no_result(void) { block = malloc(sizeof *block), *block = 5; }
@@ -67,6 +69,7 @@ refused two b.so --init urf_init --init two
 refused crash b.so --init crash
 refused give_up b.so --init give_up
 refused leave b.so --init leave
+refused "orphan ended the process, with status 3" b.so --init orphan
 refused --time-limit b.so --init hang --time-limit 1
 refused __urf_heap_size b.so --init much # the message names a size that is enough
 bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
@@ -98,6 +101,13 @@ cmp b.so same.so || fail "the input was overwritten"
 ln -s same.so link.so
 "$TURF" freeze same.so -o link.so 2>stderr && fail "output through a link onto the input"
 cmp b.so same.so || fail "the input was overwritten through a link"
+
+if mknod null c 1 3 2>/dev/null; then
+  status=0
+  "$TURF" freeze b.so -o null 2>stderr || status=$?
+  [ $status -eq 3 ] && [ -c null ] || fail "status $status, output to a device: $(cat stderr)"
+fi
+expect_refusal 3 "$WORK" "$TURF" freeze b.so -o "$WORK"
 
 # usage
 expect_refusal 2 -o "$TURF" freeze b.so

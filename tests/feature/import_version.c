@@ -1,0 +1,20 @@
+// Two versions of one symbol: each pointer is bound to its own.
+// only: glibc musl has no versions
+#include "feature.h"
+
+extern FILE *old_fmemopen(void *, size_t, const char *);
+__asm__(".symver old_fmemopen,fmemopen@GLIBC_2.2.5");
+static FILE *(*volatile stored[2])(void *, size_t, const char *);
+
+int urf_init(void)
+{
+  stored[0] = old_fmemopen;
+  stored[1] = fmemopen;
+  return 0;
+}
+
+void answer(FILE *out)
+{
+  fprintf(out, "%d %d %d\n", stored[0] == old_fmemopen, stored[1] == fmemopen,
+          stored[0] != stored[1]);
+}

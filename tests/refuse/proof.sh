@@ -1,0 +1,21 @@
+#!/bin/sh
+# A frozen library that cannot be loaded is found out before it gets its name, and leaves nothing.
+# configs: gcc-bfd-glibc gcc-lld-musl
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../lib.sh"
+[ "$TURF" != none ] || exit 0
+
+echo 'int exported = 7;' >dep.c
+build_plain libdep.so dep.c
+cat >library.c <<'END_C'
+#include <dlfcn.h>
+static int *found;
+int urf_init(void)
+{
+  void *dep = dlopen(DEP, RTLD_NOW | RTLD_GLOBAL);
+  return !dep || !(found = dlsym(dep, "exported"));
+}
+int answer(void) { return *found; }
+END_C
+build_lib b.so library.c -- "-DDEP=\"$WORK/libdep.so\""
+expect_refusal 4 exported "$TURF" freeze b.so -o "$OUT"
