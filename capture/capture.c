@@ -27,6 +27,7 @@ struct record {
 struct sealed {
   uint64_t top, missing, align, blocks, n_blocks, allocations, n_allocations;
   long threads, tls;
+  unsigned long refused; /* advice of madvise(2) */
 };
 
 struct module_cache *module_cache_new(void)
@@ -146,9 +147,9 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
   if (!line || !live ||
       sscanf(line,
              "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-             " %" SCNx64 " %ld %ld",
+             " %" SCNx64 " %ld %ld %lu",
              &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
-             &s->n_allocations, &s->threads, &s->tls) != 9)
+             &s->n_allocations, &s->threads, &s->tls, &s->refused) != 10)
     return unexpected(lib, line, e);
   if (s->missing) {
     uint64_t enough = lib->note.heap_reserve + s->missing;
@@ -159,6 +160,12 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
                 "allocates; link with -Wl,--defsym=__urf_heap_size=0x%" PRIx64,
                 lib->path, lib->note.heap_reserve, enough);
   }
+  if (s->refused)
+    return fail(
+        e, REFUSED,
+        "%s: init gave memory that lies in the image an advice that a frozen library cannot "
+        "follow (madvise with %s); give it after the load",
+        lib->path, s->refused == MADV_WIPEONFORK ? "MADV_WIPEONFORK" : "MADV_DONTFORK");
   if (s->threads > 1)
     return fail(e, REFUSED,
                 "%s: %ld threads that init started are still running; a frozen library has none: "
@@ -209,6 +216,18 @@ static bool parse_mapping(struct mapping *m, const char *line)
   return true;
 }
 
+/* What init mapped over the region from elsewhere: shared memory or another file. */
+static bool is_foreign(const struct capture *c, const struct library *lib, const struct mapping *m,
+                       const char *line)
+{
+  const uint64_t lo = c->bias + lib->note.data, hi = lo + c->size;
+  const char *slash = strrchr(lib->path, '/'), *own = slash ? slash + 1 : lib->path;
+  if (m->hi <= lo || m->lo >= hi)
+    return false;
+  return strchr(line, ' ')[4] == 's' ||
+         (*m->what && strncmp(m->what, own, sizeof m->what - 1) != 0);
+}
+
 static void note_protection(struct capture *c, const struct library *lib, const struct mapping *m)
 {
   const uint64_t lo = c->bias + lib->note.data, hi = lo + c->size;
@@ -226,6 +245,11 @@ static int take_maps(struct capture *c, const struct library *lib, struct error 
     if (!parse_mapping(&m, line))
       break;
     *PUSH(&c->mappings) = m;
+    if (is_foreign(c, lib, &m, line))
+      return fail(e, REFUSED,
+                  "%s: init mapped shared memory or a file (%s) over a part of the library's data; "
+                  "do so after the load",
+                  lib->path, m.what);
     note_protection(c, lib, &m);
   }
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);

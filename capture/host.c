@@ -197,10 +197,10 @@ static void seal(const struct link_map *map)
   unsigned long n_threads = count_threads();
   dl_iterate_phdr(see_tls, &tls);
   handshake.seal();
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %ld\n", (unsigned long)handshake.top,
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %ld %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      tls.differs);
+      tls.differs, (unsigned long)handshake.refused);
 }
 
 /* version is "-" for any; held: what the pointer there points to */
@@ -225,14 +225,31 @@ static void resolve(void *library, const char *name, const char *version, int he
   SAY("at %lx\n", (unsigned long)p);
 }
 
-static void obey(void *library, const struct link_map *map, const char *line)
+/* The rest of a line that begins with the word, or NULL. */
+static char *after(char *line, const char *word)
+{
+  size_t n = strlen(word);
+  return strncmp(line, word, n) == 0 && line[n] == ' ' ? line + n + 1 : NULL;
+}
+
+/* NAME VERSION */
+static void find(void *library, char *name, int held)
+{
+  char *version = strrchr(name, ' ');
+  if (!version)
+    _exit(1);
+  *version++ = 0;
+  resolve(library, name, version, held);
+}
+
+static void obey(void *library, const struct link_map *map, char *line)
 {
   unsigned long address, size;
-  char name[2048], version[256];
-  if (sscanf(line, "init %2047s", name) == 1)
-    run_init(library, name, 1);
-  else if (sscanf(line, "void %2047s", name) == 1)
-    run_init(library, name, 0);
+  char *rest;
+  if ((rest = after(line, "init")))
+    run_init(library, rest, 1);
+  else if ((rest = after(line, "void")))
+    run_init(library, rest, 0);
   else if (strcmp(line, "seal") == 0)
     seal(map);
   else if (strcmp(line, "modules") == 0) {
@@ -243,26 +260,27 @@ static void obey(void *library, const struct link_map *map, const char *line)
   else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
     SAY("bytes\n");
     put((const void *)address, size);
-  } else if (sscanf(line, "resolve %2047s %255s", name, version) == 2)
-    resolve(library, name, version, 0);
-  else if (sscanf(line, "held %2047s %255s", name, version) == 2)
-    resolve(library, name, version, 1);
+  } else if ((rest = after(line, "resolve")))
+    find(library, rest, 0);
+  else if ((rest = after(line, "held")))
+    find(library, rest, 1);
   else
     _exit(1);
 }
 
 int main(int argc, char **argv)
 {
-  static char line[4096];
+  static char line[1 << 16]; /* names of C++ symbols are long */
   size_t n = 0;
   struct link_map *map;
-  if (argc != 3)
+  if (argc < 3)
     return 1;
   line_fd = atoi(argv[1]);
+  handshake.library = argv[2];
   allocations = room();
   blocks = room();
   if (!allocations || !blocks) {
-    SAY("error cannot reserve address space: %s\n", strerror(errno));
+    SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);

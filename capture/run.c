@@ -23,15 +23,14 @@
 #include "turf.h"
 
 /* The host's end of the conversation; a number that does not depend on what turf has open. */
-enum { HOST_FD = 3, BUFFER = 1 << 16, TOLD_AT_MOST = 2000 };
+enum { HOST_FD = 200, BUFFER = 1 << 16, TOLD_AT_MOST = 2000 };
 
 struct process {
   struct process *next;
   const struct options *o;
   pid_t pid;
   int socket, output; /* the second holds what the host wrote to stdout and stderr */
-  unsigned seed;
-  uint64_t align, step, fault;
+  struct displacement displaced;
   int status; /* as in wait(2), once ended is set */
   bool ended, late;
   char *path, *doing; /* the library that it loads, what it is busy with */
@@ -87,7 +86,7 @@ static void handle_events(struct process *running)
     bool own = p != NULL;
     if (!own)
       p = running;
-    if (trace_event(pid, status, p->seed, p->align, &p->step, &p->fault) || !own)
+    if (trace_event(pid, status, &p->displaced) || !own)
       continue;
     p->ended = true;
     p->status = status;
@@ -250,7 +249,7 @@ int process_read(struct process *p, void *out, size_t n, struct error *e)
 
 uint64_t process_fault(const struct process *p)
 {
-  return p->ended && WIFSIGNALED(p->status) ? p->fault : 0;
+  return p->ended && WIFSIGNALED(p->status) ? p->displaced.fault : 0;
 }
 
 static char *host_path(const struct options *o, const struct library *lib)
@@ -266,9 +265,12 @@ static char *host_path(const struct options *o, const struct library *lib)
 
 /* The child, up to execve(2).  What fails is told over the socket. */
 static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
-                                  int socket, int output)
+                                  unsigned seed, int socket, int output)
 {
-  char *argv[] = {(char *)host, (char *)"3", (char *)path, NULL};
+  /* name and number of arguments are the process's own: what init makes of them has to differ */
+  char *argv[8] = {xprintf("host-%u", seed), xprintf("%d", HOST_FD), (char *)path};
+  for (unsigned i = 0; i < seed % 4; i++)
+    argv[3 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);
   for (size_t i = 0; i < o->env.n; i++)
     env[i] = (char *)o->env.at[i];
@@ -278,7 +280,8 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   const char *what = host;
   if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
       dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(socket, HOST_FD) < 0 ||
-      close_range(HOST_FD + 1, ~0u, 0) || sigprocmask(SIG_SETMASK, &none, NULL) || trace_me())
+      close_range(3, HOST_FD - 1, 0) || close_range(HOST_FD + 1, ~0u, 0) ||
+      sigprocmask(SIG_SETMASK, &none, NULL) || trace_me())
     what = "the host process";
   else if (chdir(o->cwd ? o->cwd : "/"))
     what = o->cwd;
@@ -299,9 +302,9 @@ static int launch(struct process *p, const char *host, struct error *e)
   p->pid = p->output < 0 ? -1 : fork();
   if (p->pid == 0) {
     /* a descriptor that stands where the host's shall go is moved out of the way */
-    int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, 10),
-        output = fcntl(p->output, F_DUPFD_CLOEXEC, 10);
-    become_host(p->o, host, p->path, socket, output);
+    int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, HOST_FD + 1),
+        output = fcntl(p->output, F_DUPFD_CLOEXEC, HOST_FD + 1);
+    become_host(p->o, host, p->path, p->displaced.seed, socket, output);
   }
   close(pair[1]);
   if (p->pid < 0)
@@ -321,12 +324,12 @@ struct process *process_start(const struct options *o, const struct library *lib
                               unsigned seed, uint64_t align, struct error *e)
 {
   struct process *p = xalloc(sizeof *p);
-  *p =
-      (struct process){.o = o, .pid = -1, .socket = -1, .output = -1, .seed = seed, .align = align};
+  *p = (struct process){.o = o, .pid = -1, .socket = -1, .output = -1};
   char *host = host_path(o, lib);
   int cause = errno;
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
+  p->displaced = (struct displacement){.seed = seed, .align = align, .library = p->path};
   p->next = all;
   all = p;
   if (!p->path)

@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "machine.h"
 #include "turf.h"
@@ -70,7 +71,27 @@ static uint64_t draw(unsigned seed, uint64_t step)
   return z ^ (z >> 31);
 }
 
-static void displace(int pid, unsigned seed, uint64_t align, uint64_t *step)
+/* The first three runs have the library at b, b + D and b + 2 D modulo 2^44, D being a third of
+ * that: so each bit of an address in it has both values, and what depends on one bit (a hash, an
+ * index) differs in some run.  The bits above are counted through. */
+static uint64_t place_of_library(const struct displacement *d)
+{
+  const uint64_t circle = (uint64_t)1 << 44, third = circle / 3, run = (d->seed - 1) % 100;
+  const uint64_t start = draw(d->seed / 100, (uint64_t)1 << 32) % circle;
+  return (LOWEST << run) +
+         (start / d->align + run * (third / d->align)) % (circle / d->align) * d->align;
+}
+
+static bool is_library(int pid, const struct displacement *d, int fd)
+{
+  char link[64], target[4096];
+  snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, fd);
+  ssize_t n = readlink(link, target, sizeof target - 1);
+  target[n < 0 ? 0 : n] = 0;
+  return strcmp(target, d->library) == 0;
+}
+
+static void displace(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
   if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
@@ -81,7 +102,9 @@ static void displace(int pid, unsigned seed, uint64_t align, uint64_t *step)
       regs.REG_ARG2 > HIGHEST - LOWEST)
     return;
   uint64_t range = HIGHEST - LOWEST - (regs.REG_ARG2 & ~(uint64_t)4095);
-  regs.REG_ARG1 = LOWEST + draw(seed, ++*step) % range / align * align;
+  regs.REG_ARG1 = LOWEST + draw(d->seed, ++d->step) % range / d->align * d->align;
+  if (file && (d->seed - 1) % 100 < 3 && is_library(pid, d, (int)regs.REG_ARG5))
+    regs.REG_ARG1 = place_of_library(d);
   (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 
@@ -165,24 +188,23 @@ static void displace_vdso(int pid, unsigned seed)
     (void)kill(pid, SIGKILL); /* half of it has gone */
 }
 
-bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *step,
-                 uint64_t *fault)
+bool trace_event(int pid, int status, struct displacement *d)
 {
   if (!WIFSTOPPED(status))
     return false;
   int sig = WSTOPSIG(status), event = status >> 16;
   if (event == PTRACE_EVENT_SECCOMP)
-    displace(pid, seed, align, step);
+    displace(pid, d);
   else if (event == PTRACE_EVENT_EXEC)
-    displace_vdso(pid, seed);
+    displace_vdso(pid, d->seed);
   else if (!event &&
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     struct user_regs_struct regs;
     if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
-      *fault = regs.REG_IP;
+      d->fault = regs.REG_IP;
   }
   /* an event and the stop of a new child are the tracer's; any other signal is the program's */
-  long deliver = event || sig == SIGSTOP || sig == SIGTRAP ? 0 : sig;
+  long deliver = event || sig == SIGSTOP ? 0 : sig;
   (void)ptrace(PTRACE_CONT, pid, NULL, deliver);
   return true;
 }

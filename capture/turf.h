@@ -170,10 +170,16 @@ void process_setup(void);
 int trace_me(void);
 /* After the child has stopped for the first time. */
 int trace_begin(int pid);
-/* Handles one wait status of the child or a descendant; false when it was no stop.  Counts the
- * mappings it displaced in *step. */
-bool trace_event(int pid, int status, unsigned seed, uint64_t align, uint64_t *step,
-                 uint64_t *fault);
+/* How the mappings of a process are displaced. */
+struct displacement {
+  unsigned seed;       /* what all depends on */
+  uint64_t align;      /* of every address */
+  const char *library; /* absolute path of the file that has a place of its own, see trace.c */
+  uint64_t step;       /* mappings so far */
+  uint64_t fault;      /* address of the instruction that was stopped by a signal, or 0 */
+};
+/* Handles one wait status of the child or a descendant; false when it was no stop. */
+bool trace_event(int pid, int status, struct displacement *d);
 
 /* capture.c: what one process looked like after init */
 

@@ -99,6 +99,15 @@ static void *move(void *p, size_t size, void *caller)
   return q;
 }
 
+/* realloc to nothing frees with glibc and gives a block with musl; C leaves it open. */
+static int host_frees_at_zero(void)
+{
+  void *p = HOST(malloc)(1), *q = HOST(realloc)(p, 0);
+  if (q)
+    HOST(free)(q);
+  return !q;
+}
+
 static void *resize(void *p, size_t size, void *caller)
 {
   if (!p)
@@ -108,7 +117,7 @@ static void *resize(void *p, size_t size, void *caller)
     /* perhaps one that did not fit; a block of another library's is none of ours */
     return in_capture() && S->heap.missing ? missed(q, 1, size) : q;
   }
-  if (!size) { /* as glibc and musl before 1.2.2 do, and C17 allows */
+  if (!size && host_frees_at_zero()) {
     free(p);
     return 0;
   }
@@ -164,13 +173,32 @@ BOUND int posix_memalign(void **out, size_t align, size_t size)
   return urf_memalign(out, align, size, CALLER);
 }
 
+/* For an alignment that is no power of two: glibc rounds up, musl takes 0 only.  0 when it is not to
+ * be had from the host either. */
+static size_t round_align(size_t align, size_t size)
+{
+  void *p = HOST(memalign)(align, size);
+  if (!p)
+    return 0;
+  HOST(free)(p);
+  size_t power = sizeof(void *);
+  while (power < align)
+    power *= 2;
+  return power;
+}
+
 /* The forms that take any power of two, or none, and set errno. */
 static void *align_any(size_t align, size_t size, void *caller)
 {
   void *p = 0;
-  int error = EINVAL;
-  if (is_power(align))
-    error = urf_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size, caller);
+  if (!is_power(align)) {
+    if (!in_capture())
+      return HOST(memalign)(align, size);
+    align = round_align(align, size);
+    if (!align)
+      return 0;
+  }
+  int error = urf_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size, caller);
   if (error)
     errno = error;
   return p;

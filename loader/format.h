@@ -99,6 +99,7 @@ struct urf_origin {
  * library that it is being captured.  The host fills the first part, the loader the second. */
 struct urf_host {
   uint32_t version;
+  const char *library; /* the one that is captured, by the name it is loaded by; NULL for any */
   /* an allocation: where, how many bytes asked for, who asked */
   void (*allocated)(void *block, uintptr_t size, void *caller);
   /* one call per block of the heap, by address, from within seal */
@@ -108,6 +109,7 @@ struct urf_host {
   uintptr_t top;     /* run-time end of the used heap */
   uintptr_t missing; /* bytes that did not fit into the reserve */
   uintptr_t align;   /* largest alignment that was asked for */
+  uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
 _Static_assert(sizeof(struct urf_note) == 0x128, "urf.ld asserts the same size");

@@ -14,6 +14,10 @@
 #include "loader.h"
 
 enum { FREE = 1, PREV_FREE = 2, FLAGS = 15 };
+/* In the header of a frozen block.  To glibc's free it says that the block is a mapping of its own;
+ * it finds that this cannot be, and ends the process: better than a frozen block among those that
+ * it hands out, when another module frees one. */
+enum { NOT_YOURS = 2 };
 
 #define WORD sizeof(size_t)
 #define MIN_PAYLOAD (2 * 16 - WORD)
@@ -481,7 +485,7 @@ void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int))
       *footer(b) = 0;
       b->next = b->prev = 0;
     }
-    b->head &= ~(size_t)FLAGS;
+    b->head = (b->head & ~(size_t)FLAGS) | NOT_YOURS;
     block(payload(b), size, !free);
     at = (uintptr_t)payload(b) + size;
   }

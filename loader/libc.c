@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -123,6 +124,9 @@ static ssize_t get(char **line, size_t *size, int delim, FILE *f)
   }
   size_t n = 0;
   int c = 0;
+  delim = (unsigned char)delim;
+  if (!grow(line, size, 1)) /* at the end of the file there is a buffer, too */
+    return -1;
   flockfile(f);
   while (c != delim || !n) {
     c = getc_unlocked(f);
@@ -193,5 +197,10 @@ BOUND char *getcwd(char *out, size_t size)
 
 BOUND char *get_current_dir_name(void)
 {
+  const char *pwd = getenv("PWD");
+  struct stat a, b;
+  if (pwd && *pwd && !stat(pwd, &a) && !stat(".", &b) && a.st_dev == b.st_dev &&
+      a.st_ino == b.st_ino)
+    return copy(pwd, strlen(pwd), 1, CALLER);
   return working_directory(0, CALLER);
 }

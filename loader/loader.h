@@ -59,7 +59,7 @@ HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
 enum { CXX_OPERATORS = 12 };
 
 struct host_calls { /* the process's own functions, looked up when first needed */
-  void *malloc, *calloc, *realloc, *free, *posix_memalign, *malloc_usable_size;
+  void *malloc, *calloc, *realloc, *free, *posix_memalign, *memalign, *malloc_usable_size;
   void *mmap, *mremap, *munmap, *madvise, *sbrk;
   void *realpath, *getcwd, *__cxa_atexit;
   void *operators[CXX_OPERATORS]; /* cxx.c */

@@ -99,18 +99,30 @@ BOUND void *mmap64(void *addr, size_t len, int prot, int flags, int fd, int64_t 
   return map(addr, len, prot, flags, fd, off, __builtin_return_address(0));
 }
 
-/* The part of a page range that lies in the image's heap; empty is lo == hi. */
+/* The part of a page range that lies in the image; empty is lo == hi. */
 struct part {
   uintptr_t lo, hi;
 };
 
-static struct part part_of(const void *addr, size_t len)
+static struct part part_from(uintptr_t start, const void *addr, size_t len)
 {
-  struct part own = {S->owned & ~(uintptr_t)(HEAP_PAGE - 1), page_up(S->owned + S->owned_size)};
+  struct part own = {start, page_up(S->owned + S->owned_size)};
   struct part p = {(uintptr_t)addr, (uintptr_t)addr + page_up(len)};
   if (!S->owned_size || p.hi <= own.lo || p.lo >= own.hi || p.lo % HEAP_PAGE || p.hi <= p.lo)
     return (struct part){p.lo, p.lo};
   return (struct part){p.lo > own.lo ? p.lo : own.lo, p.hi < own.hi ? p.hi : own.hi};
+}
+
+/* In the heap. */
+static struct part part_of(const void *addr, size_t len)
+{
+  return part_from(S->owned & ~(uintptr_t)(HEAP_PAGE - 1), addr, len);
+}
+
+/* In the heap or in .bss, which the frozen file holds as well. */
+static struct part zeroed_part_of(const void *addr, size_t len)
+{
+  return part_from(S->owned - (uintptr_t)(__urf_note.heap - page_up(__urf_note.bss)), addr, len);
 }
 
 static void *fresh(uintptr_t lo, size_t len, int prot)
@@ -251,7 +263,12 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
  * zero. */
 BOUND int madvise(void *addr, size_t len, int advice)
 {
+  const int lasting = advice == MADV_WIPEONFORK || advice == MADV_DONTFORK;
   struct part own = part_of(addr, len);
+  if (own.lo < own.hi && S->capture && lasting)
+    S->capture->refused = (uintptr_t)advice;
+  if (!S->capture)
+    own = zeroed_part_of(addr, len);
   if (own.lo == own.hi || (advice != MADV_DONTNEED && advice != MADV_FREE))
     return HOST(madvise)(addr, len, advice);
   if (S->capture)

@@ -351,7 +351,8 @@ static void join_capture(uintptr_t bias)
 {
   struct urf_host *host = dlsym(RTLD_DEFAULT, URF_HOST_SYMBOL);
   (void)dlerror();
-  if (!host || host->version != URF_HOST_VERSION || host->seal)
+  if (!host || host->version != URF_HOST_VERSION || host->seal ||
+      (host->library && strcmp(host->library, own_name()) != 0))
     return;
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   S->owned = S->heap.start;
