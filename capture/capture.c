@@ -251,6 +251,8 @@ static int take_maps(struct capture *c, const struct library *lib, struct error 
                   "do so after the load",
                   lib->path, m.what);
     note_protection(c, lib, &m);
+    if (strcmp(m.what, "[vdso]") == 0) /* libc's IFUNCs lead there */
+      *PUSH(&c->modules) = (struct module){xstrdup(m.what), m.lo, m.lo, m.hi, NULL};
   }
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
 }
@@ -305,6 +307,81 @@ static int take_records(struct capture *c, uint64_t address, uint64_t n, bool bl
   return 0;
 }
 
+/* the image in front of the region: code, constants, what RELRO protects */
+
+struct stretch {
+  uint64_t at, size; /* run-time */
+  unsigned char *bytes;
+};
+struct front {
+  LIST(struct stretch) list;
+};
+
+static int read_stretch(struct capture *c, struct stretch *s, unsigned char *to, struct error *e)
+{
+  return ask_bytes(c, s->at, s->size, e) || process_read(c->process, to, s->size, e) ? -1 : 0;
+}
+
+/* As it is before init. */
+static int take_front(struct capture *c, const struct library *lib, struct front *f,
+                      struct error *e)
+{
+  const uint64_t lo = c->bias + lib->lo, hi = c->bias + lib->note.data;
+  const char *line = process_ask(c->process, e, "maps");
+  for (; line && strcmp(line, "end") != 0; line = process_line(c->process, e)) {
+    struct mapping m;
+    if (!parse_mapping(&m, line) || m.hi <= lo || m.lo >= hi || !(m.prot & PROT_READ))
+      continue;
+    uint64_t from = m.lo > lo ? m.lo : lo, to = m.hi < hi ? m.hi : hi;
+    *PUSH(&f->list) = (struct stretch){from, to - from, xalloc(to - from)};
+  }
+  for (size_t i = 0; line && i < f->list.n; i++)
+    if (read_stretch(c, &f->list.at[i], f->list.at[i].bytes, e))
+      return -1;
+  return line ? 0 : -1;
+}
+
+static int compare_front(struct capture *c, const struct library *lib, struct front *f,
+                         struct error *e)
+{
+  int status = 0;
+  for (size_t i = 0; i < f->list.n && !status; i++) {
+    struct stretch *s = &f->list.at[i];
+    unsigned char *now = xalloc(s->size);
+    size_t at = 0;
+    status = read_stretch(c, s, now, e);
+    while (!status && at < s->size && now[at] == s->bytes[at])
+      at++;
+    if (!status && at < s->size) {
+      uint64_t address = s->at + at - c->bias;
+      const struct symbol *symbol = library_symbol(lib, address);
+      status = fail(e, REFUSED,
+                    "%s: init changed the library outside .data and .bss, at 0x%" PRIx64 " (%s), "
+                    "which is not frozen; keep such state in an ordinary variable",
+                    lib->path, address, symbol ? symbol->name : "no symbol");
+    }
+    free(now);
+  }
+  return status;
+}
+
+static void front_free(struct front *f)
+{
+  for (size_t i = 0; i < f->list.n; i++)
+    free(f->list.at[i].bytes);
+  free(f->list.at);
+}
+
+static int initialise(struct capture *c, const struct options *o, const struct library *lib,
+                      struct error *e)
+{
+  struct front front = {0};
+  int status =
+      take_front(c, lib, &front, e) || run_inits(c, o, lib, e) || compare_front(c, lib, &front, e);
+  front_free(&front);
+  return status;
+}
+
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
                  const char *path, unsigned seed, uint64_t align, bool init,
                  struct module_cache *cache, struct error *e)
@@ -312,7 +389,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   struct sealed s = {0};
   *c = (struct capture){.lib = lib, .align = PAGE};
   c->process = process_start(o, lib, path, seed, align, e);
-  if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
+  if (!c->process || take_loaded(c, lib, e) || (init && initialise(c, o, lib, e)) ||
       seal(c, lib, init, &s, e))
     return -1;
   process_doing(c->process, "the host program");
@@ -378,7 +455,7 @@ static uint64_t mapped_at(const struct capture *c, const char *what)
 
 static void list_moved(struct moved *m, const struct capture *a, const struct capture *b)
 {
-  static const char *const special[] = {"[stack]", "[heap]", "[vdso]"};
+  static const char *const special[] = {"[stack]", "[heap]"};
   add_moved(m, "the library", a->bias, b->bias);
   add_moved(m, "the host program", a->host_lo, b->host_lo);
   for (size_t i = 0; i < a->modules.n && i < b->modules.n; i++)

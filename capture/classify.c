@@ -225,6 +225,34 @@ static void look_at_slot(struct context *x, const struct slot *slot)
   keep_slot(x, (struct site){.offset = at, .kind = SITE_IMPORT, .import = import});
 }
 
+static int by_value(const void *a, const void *b)
+{
+  const struct symbol *x = a, *y = b;
+  return x->value < y->value ? -1 : x->value > y->value;
+}
+
+/* Conditions for the load: the library's own symbols that frozen pointers or the region's contents
+ * are about must not be preempted there. */
+static void name_own_symbols(struct context *x)
+{
+  const struct library *lib = x->lib;
+  bool *wanted = xalloc(lib->owns.n * sizeof *wanted);
+  for (size_t i = 0; i < x->plan->sites.n && lib->owns.n; i++) {
+    const struct site *s = &x->plan->sites.at[i];
+    struct symbol key = {.value = s->value};
+    const struct symbol *own = s->kind != SITE_POINTER ? NULL
+                                                       : bsearch(&key, lib->owns.at, lib->owns.n,
+                                                                 sizeof *lib->owns.at, by_value);
+    if (own)
+      wanted[own - lib->owns.at] = true;
+  }
+  for (size_t i = 0; i < lib->owns.n; i++)
+    if (!lib->owns.at[i].function || wanted[i] ||
+        (i && wanted[i - 1] && lib->owns.at[i].value == lib->owns.at[i - 1].value))
+      new_import(x, lib->owns.at[i].name, "", "", URF_IMPORT_OWN, (int64_t)lib->owns.at[i].value);
+  free(wanted);
+}
+
 static int by_offset(const void *a, const void *b)
 {
   const struct site *x = a, *y = b;
@@ -252,14 +280,12 @@ static void explain_span(struct context *x, const struct span *span)
   }
 }
 
-/* mappings that init made at an address of its choice: a pointer there is the same in every run */
-
-static bool is_fixed(const struct context *x, const struct mapping *m)
+bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m)
 {
   if (strcmp(m->what, "[vsyscall]") == 0)
     return false;
-  for (size_t r = 1; r < x->n; r++) {
-    const struct mapping *other = mapping_of(&x->runs[r], m->lo);
+  for (size_t r = 1; r < n; r++) {
+    const struct mapping *other = mapping_of(&runs[r], m->lo);
     if (!other || other->lo != m->lo || strcmp(other->what, m->what) != 0)
       return false;
   }
@@ -304,8 +330,9 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   for (size_t i = 0; i < spans->list.n; i++)
     explain_span(&x, &spans->list.at[i]);
   sort_sites(plan);
+  name_own_symbols(&x);
   for (size_t i = 0; i < runs[0].mappings.n; i++)
-    if (is_fixed(&x, &runs[0].mappings.at[i]))
+    if (mapping_is_fixed(runs, n, &runs[0].mappings.at[i]))
       look_for_pointers_to(&x, &runs[0].mappings.at[i]);
   for (size_t i = 0; policy && i < policy->lines.n; i++)
     if (policy->lines.at[i].action == ACT_KEEP && policy->lines.at[i].used)
@@ -321,6 +348,7 @@ void plan_free(struct plan *plan)
     free(plan->imports.at[i].name);
     free(plan->imports.at[i].version);
     free(plan->imports.at[i].module);
+    free(plan->imports.at[i].path);
   }
   free(plan->imports.at);
   free(plan->sites.at);

@@ -175,6 +175,15 @@ static int judge(struct work *w, struct error *e)
     return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
                 plan->findings.n, plan->findings.n == 1 ? "" : "s");
   }
+  for (size_t i = 0; i < w->runs[0].mappings.n; i++) {
+    const struct mapping *m = &w->runs[0].mappings.at[i];
+    if (mapping_is_fixed(w->runs, w->n, m))
+      return fail(e, REFUSED,
+                  "%s: init made a mapping at the fixed address 0x%" PRIx64
+                  "; where the library is "
+                  "loaded it is not there: map it at first use",
+                  w->lib.path, m->lo);
+  }
   return w->o->policy ? policy_check_used(&w->policy, e) : 0;
 }
 

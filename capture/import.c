@@ -69,7 +69,7 @@ size_t new_import(struct context *x, const char *name, const char *version, cons
       return i;
   }
   *PUSH(&x->plan->imports) =
-      (struct import){xstrdup(name), xstrdup(version), xstrdup(module), kind, addend};
+      (struct import){xstrdup(name), xstrdup(version), xstrdup(module), kind, addend, NULL, 0};
   return x->plan->imports.n - 1;
 }
 
@@ -117,30 +117,53 @@ static size_t import_export(struct context *x, const struct module *m, size_t st
     if (resolves_to(x, start, e->name, e->version, (int64_t)(offset - e->value)))
       best = e;
   }
-  return best ? new_import(x, best->name, best->version, soname(m), URF_IMPORT_SYMBOL,
-                           (int64_t)(offset - best->value))
-              : NO_IMPORT;
+  if (!best)
+    return NO_IMPORT;
+  bool needed = library_needs(x->lib, best->name, best->version);
+  return new_import(x, best->name, best->version, soname(m),
+                    needed ? URF_IMPORT_SYMBOL : URF_IMPORT_MODULE,
+                    (int64_t)(offset - best->value));
 }
 
-static size_t import_name(struct context *x, const struct module *m, size_t start)
+/* One that the library imports.  When it imports several that have that address here (memcpy and
+ * memmove), nothing tells which of them was meant: they have to be the same at load as well. */
+static size_t import_need(struct context *x, const struct module *m, size_t start)
 {
-  for (size_t i = 0; i < x->needs.n; i++)
-    if (holds(x, start, x->needs.at[i].at, 0))
-      return new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m),
-                        URF_IMPORT_SYMBOL, 0);
+  size_t import = NO_IMPORT;
+  for (size_t i = 0; i < x->needs.n; i++) {
+    const struct name *name = &x->needs.at[i];
+    if (!holds(x, start, name->at, 0))
+      continue;
+    size_t found = new_import(x, name->name, name->version, soname(m),
+                              import == NO_IMPORT ? URF_IMPORT_SYMBOL : URF_IMPORT_SAME, 0);
+    if (import == NO_IMPORT)
+      import = found;
+  }
+  return import;
+}
+
+static size_t import_ifunc(struct context *x, const struct module *m, size_t start)
+{
   for (size_t i = 0; i < x->ifuncs.n; i++)
     if (holds(x, start, x->ifuncs.at[i].at, 0))
       return new_import(x, x->ifuncs.at[i].name, x->ifuncs.at[i].version, soname(m),
-                        URF_IMPORT_SYMBOL, 0);
+                        URF_IMPORT_MODULE, 0);
   return NO_IMPORT;
 }
 
-static size_t import_held(struct context *x, const struct module *m, size_t start)
+static size_t import_held(struct context *x, const struct module *m, size_t start, uint64_t offset)
 {
-  for (size_t i = 0; i < x->needs.n; i++)
-    if (holds(x, start, x->needs.at[i].held, 0))
-      return new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m), URF_IMPORT_VALUE,
-                        0);
+  for (size_t i = 0; i < x->needs.n; i++) {
+    if (!holds(x, start, x->needs.at[i].held, 0))
+      continue;
+    size_t import =
+        new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m), URF_IMPORT_VALUE, 0);
+    struct import *new = &x->plan->imports.at[import];
+    new->offset = offset;
+    if (!new->path)
+      new->path = xstrdup(m->path);
+    return import;
+  }
   return NO_IMPORT;
 }
 
@@ -153,11 +176,13 @@ size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset
       return x->known.at[i].import;
   if (!x->needs.n && !x->ifuncs.n)
     resolve_names(x);
-  size_t import = import_name(x, m, start);
+  size_t import = import_need(x, m, start);
+  if (import == NO_IMPORT)
+    import = import_ifunc(x, m, start);
   if (import == NO_IMPORT)
     import = import_export(x, m, start, offset);
   if (import == NO_IMPORT)
-    import = import_held(x, m, start);
+    import = import_held(x, m, start, offset);
   *PUSH(&x->known) = (struct known){module, offset, import};
   return import;
 }

@@ -166,7 +166,13 @@ static void print_imports(FILE *f, const struct facts *x)
             *version ? "@" : "", version);
     if (import.addend)
       fprintf(f, "%+jd", (intmax_t)import.addend);
-    fprintf(f, "%s%s: %ju words\n", *module ? " of " : "", module, (uintmax_t)x->words[i]);
+    fprintf(f, "%s%s: ", *module ? " of " : "", module);
+    if (import.kind == URF_IMPORT_OWN)
+      fprintf(f, "no other module may have it\n");
+    else if (import.kind == URF_IMPORT_SAME)
+      fprintf(f, "has to be the one before\n");
+    else
+      fprintf(f, "%ju words\n", (uintmax_t)x->words[i]);
   }
 }
 

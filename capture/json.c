@@ -44,6 +44,13 @@ json_t *json_hash(const uint64_t hash[2])
   return json_string(text);
 }
 
+static const char *const kinds[] = {[URF_IMPORT_SYMBOL] = "symbol",
+                                    [URF_IMPORT_VALUE] = "value",
+                                    [URF_IMPORT_MODULE] = "module",
+                                    [URF_IMPORT_SAME] = "same",
+                                    [URF_IMPORT_OWN] = "own"};
+_Static_assert(sizeof kinds / sizeof *kinds == URF_IMPORT_KINDS, "each kind has its name");
+
 json_t *json_import(const char *name, const char *version, const char *module, uint32_t kind,
                     int64_t addend, uint64_t words)
 {
@@ -51,7 +58,7 @@ json_t *json_import(const char *name, const char *version, const char *module, u
   json_put(import, "name", json_text(name));
   json_put(import, "version", json_text(version));
   json_put(import, "module", json_text(module));
-  json_put(import, "kind", json_string(kind == URF_IMPORT_VALUE ? "value" : "symbol"));
+  json_put(import, "kind", json_string(kind < URF_IMPORT_KINDS ? kinds[kind] : "?"));
   json_put(import, "addend", json_integer(addend));
   json_put(import, "words", json_number(words));
   return import;

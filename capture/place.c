@@ -82,8 +82,12 @@ static uint64_t put_sites(struct table *t, const struct plan *plan, size_t impor
   return n;
 }
 
-static bool has_sites(const struct plan *plan, size_t import)
+/* Whether the loader has to look at it. */
+static bool is_placed(const struct plan *plan, size_t import)
 {
+  const enum urf_import_kind kind = plan->imports.at[import].kind;
+  if (kind == URF_IMPORT_OWN || kind == URF_IMPORT_SAME)
+    return true;
   for (size_t i = 0; i < plan->sites.n; i++)
     if (plan->sites.at[i].kind == SITE_IMPORT && !plan->sites.at[i].by_ldso &&
         plan->sites.at[i].import == import)
@@ -114,7 +118,7 @@ static void place_imports(struct table *t, const struct plan *plan)
   put_string(&strings, "");
   for (size_t i = 0; i < plan->imports.n; i++) {
     const struct import *m = &plan->imports.at[i];
-    if (!has_sites(plan, i))
+    if (!is_placed(plan, i))
       continue;
     struct urf_import *import = PUSH(&list);
     *import = (struct urf_import){.kind = m->kind, .addend = m->addend};
@@ -215,8 +219,13 @@ static void read_imports(struct reader *r)
   for (uint64_t i = 0; i < note->n_imports; i++) {
     struct urf_import m;
     memcpy(&m, table + note->imports + i * sizeof m, sizeof m);
-    *PUSH(&r->plan->imports) = (struct import){xstrdup(table + m.name), xstrdup(table + m.version),
-                                               xstrdup(table + m.module), m.kind, m.addend};
+    *PUSH(&r->plan->imports) = (struct import){xstrdup(table + m.name),
+                                               xstrdup(table + m.version),
+                                               xstrdup(table + m.module),
+                                               m.kind,
+                                               m.addend,
+                                               NULL,
+                                               0};
     uint64_t offset = 0;
     r->at = r->lib->table + m.sites;
     r->end = r->at + m.sites_size;
@@ -275,8 +284,13 @@ static void read_slots(struct reader *r)
     if (slot->kind == SLOT_SYMBOL) {
       s.kind = SITE_IMPORT;
       s.import = r->plan->imports.n;
-      *PUSH(&r->plan->imports) = (struct import){xstrdup(slot->symbol), xstrdup(slot->version),
-                                                 xstrdup(""), URF_IMPORT_SYMBOL, slot->addend};
+      *PUSH(&r->plan->imports) = (struct import){xstrdup(slot->symbol),
+                                                 xstrdup(slot->version),
+                                                 xstrdup(""),
+                                                 URF_IMPORT_SYMBOL,
+                                                 slot->addend,
+                                                 NULL,
+                                                 0};
     }
     *PUSH(&r->plan->sites) = s;
   }

@@ -67,12 +67,24 @@ static void look_at(struct proof *p, const struct site *s)
   }
 }
 
+/* A variable of another module that holds the pointer which was frozen even where init has not run:
+ * one that init, or something that it called, has set would say nothing at load. */
+static bool leads_to(const struct capture *c, uint64_t address, const struct import *m)
+{
+  for (size_t i = 0; i < c->modules.n; i++)
+    if (strcmp(c->modules.at[i].path, m->path) == 0)
+      return address == c->modules.at[i].bias + m->offset;
+  return false;
+}
+
 static void find_imports(struct proof *p)
 {
   p->address = xalloc(p->plan->imports.n * sizeof *p->address);
   for (size_t i = 0; i < p->plan->imports.n; i++) {
     const struct import *m = &p->plan->imports.at[i];
     p->address[i] = capture_resolve(p->c, m->name, m->version, m->kind == URF_IMPORT_VALUE);
+    if (m->path && !leads_to(p->c, p->address[i], m))
+      p->address[i] = UINT64_MAX; /* no address */
   }
 }
 

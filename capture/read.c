@@ -187,7 +187,7 @@ static bool is_import(const struct library *lib, uint64_t offset)
   struct urf_import m;
   memcpy(&m, lib->table + offset, sizeof m);
   return is_text(lib, m.name) && is_text(lib, m.version) && is_text(lib, m.module) &&
-         m.kind <= URF_IMPORT_VALUE && is_inside(m.sites, m.sites_size, lib->note.table_size);
+         m.kind < URF_IMPORT_KINDS && is_inside(m.sites, m.sites_size, lib->note.table_size);
 }
 
 static bool is_protection(const struct library *lib, uint64_t offset)
@@ -407,6 +407,24 @@ static struct slot *add_slot(struct library *lib, uint64_t address, int kind)
   return s;
 }
 
+/* A definition that another module's may take the place of: the dynamic linker is asked for it. */
+static int add_own(struct reader *r, int symbol)
+{
+  const struct urf_note *note = &r->lib->note;
+  struct dynsym s;
+  if (file_dynsym(&r->f, symbol, &s))
+    return -1;
+  const int type = GELF_ST_TYPE(s.sym.st_info);
+  const bool in_region = s.sym.st_value - note->data < r->lib->region_size;
+  const bool function = type == STT_FUNC && GELF_ST_BIND(s.sym.st_info) == STB_GLOBAL;
+  if (s.sym.st_shndx == SHN_UNDEF || GELF_ST_VISIBILITY(s.sym.st_other) != STV_DEFAULT ||
+      GELF_ST_BIND(s.sym.st_info) == STB_LOCAL ||
+      !(function || ((type == STT_OBJECT || type == STT_NOTYPE) && in_region)))
+    return 0;
+  *PUSH(&r->lib->owns) = (struct symbol){xstrdup(s.name), s.sym.st_value, s.sym.st_size, function};
+  return 0;
+}
+
 static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
 {
   Elf_Data *table;
@@ -417,6 +435,8 @@ static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
     int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
     bool symbolic = type == R_SYMBOLIC && symbol;
+    if ((symbolic || type == R_GLOB_DAT) && add_own(r, symbol))
+      return -1;
     struct slot *s = add_slot(r->lib, rela.r_offset,
                               type == R_RELATIVE ? SLOT_RELATIVE
                               : symbolic         ? SLOT_SYMBOL
@@ -461,12 +481,28 @@ static int compare_slots(const void *a, const void *b)
   return x->address < y->address ? -1 : x->address > y->address;
 }
 
+static int compare_owns(const void *a, const void *b)
+{
+  const struct symbol *x = a, *y = b;
+  if (x->value != y->value)
+    return x->value < y->value ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
 static int read_slots(struct reader *r)
 {
   struct library *lib = r->lib;
   if (read_rela(r, DT_RELA, DT_RELASZ) || read_rela(r, DT_JMPREL, DT_PLTRELSZ) || read_relr(r))
     return -1;
   sort(lib->slots.at, lib->slots.n, sizeof *lib->slots.at, compare_slots);
+  sort(lib->owns.at, lib->owns.n, sizeof *lib->owns.at, compare_owns);
+  size_t n = 0;
+  for (size_t i = 0; i < lib->owns.n; i++) /* several words may ask for one */
+    if (n && strcmp(lib->owns.at[n - 1].name, lib->owns.at[i].name) == 0)
+      free(lib->owns.at[i].name);
+    else
+      lib->owns.at[n++] = lib->owns.at[i];
+  lib->owns.n = n;
   return 0;
 }
 
@@ -568,6 +604,9 @@ void library_free(struct library *lib)
   free(lib->symbols.at);
   free(lib->needs.at);
   free(lib->slots.at);
+  for (size_t i = 0; i < lib->owns.n; i++)
+    free(lib->owns.at[i].name);
+  free(lib->owns.at);
   free(lib->data);
   free(lib->table);
   free(lib->path);

@@ -100,9 +100,12 @@ struct library {
   unsigned char *table;        /* of a frozen file: note.table_size bytes, else NULL */
   LIST(struct symbol) symbols; /* defined in the region or code, by address, one per address */
   LIST(struct need) needs;     /* undefined dynamic symbols (not TLS), in order of strcmp */
-  LIST(struct slot) slots;     /* by address */
-  char build_id[65];           /* hex, "" when there is none */
-  uint64_t hash[2];            /* XXH3-128 as urf_note.input_hash says, low half first */
+  /* by address: definitions that another module's may preempt: functions, and variables of the
+   * region */
+  LIST(struct symbol) owns;
+  LIST(struct slot) slots; /* by address */
+  char build_id[65];       /* hex, "" when there is none */
+  uint64_t hash[2];        /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
@@ -266,6 +269,9 @@ struct import {
   char *name, *version, *module;
   enum urf_import_kind kind;
   int64_t addend;
+  /* VALUE, while freezing: file of the module and offset from its bias that the pointer leads to */
+  char *path;
+  uint64_t offset;
 };
 
 enum cause {
@@ -309,6 +315,9 @@ struct policy;
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy);
 void plan_free(struct plan *plan);
+/* A mapping that init made at an address of its choice: it is at the same place in every run, and so
+ * are the pointers to it. */
+bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m);
 
 /* policy.c: one line per exception, WHAT ACTION REASON
  *

@@ -67,8 +67,14 @@ struct urf_import {
 };
 
 enum urf_import_kind {
-  URF_IMPORT_SYMBOL, /* address of the symbol */
+  URF_IMPORT_SYMBOL, /* address of the symbol, as the library's own reference would find it */
   URF_IMPORT_VALUE,  /* pointer held in the variable that the symbol names */
+  URF_IMPORT_MODULE, /* address of the symbol in that module: the library has no reference to it */
+  /* No words, only a condition.  The symbol must be where the import before this one is: ... */
+  URF_IMPORT_SAME,
+  /* ... must be the library's own, at the link-time address addend, or not to be seen at all. */
+  URF_IMPORT_OWN,
+  URF_IMPORT_KINDS
 };
 
 /* Pages that init protected: made so again at load. */

@@ -148,38 +148,69 @@ static void *look_in_module(const char *module, const char *name)
   return p;
 }
 
-/* As the dynamic linker would bind it: in the process, then (musl's RTLD_DEFAULT does not see a
- * library's own dependencies) in the module that had it when the library was frozen. */
-static uintptr_t look_up(const char *table, const struct urf_import *import)
+static void *look_in_process(const char *name, const char *version)
 {
-  const char *name = table + import->name, *version = table + import->version;
-  (void)dlerror();
   void *p = 0;
   if (*version && dlvsym_or_null)
     p = dlvsym_or_null(RTLD_DEFAULT, name, version);
+  return p ? p : dlsym(RTLD_DEFAULT, name);
+}
+
+/* As the dynamic linker would bind it: in the process, then (musl's RTLD_DEFAULT does not see a
+ * library's own dependencies) in the module that had it when the library was frozen.  What the
+ * library does not refer to itself, a pointer handed out by that module, is looked up there first. */
+static uintptr_t look_up(const char *table, const struct urf_import *import)
+{
+  const char *name = table + import->name, *module = table + import->module;
+  const int module_first = import->kind == URF_IMPORT_MODULE;
+  (void)dlerror();
+  void *p = module_first ? look_in_module(module, name) : 0;
   if (!p)
-    p = dlsym(RTLD_DEFAULT, name);
-  if (!p && table[import->module])
-    p = look_in_module(table + import->module, name);
+    p = look_in_process(name, table + import->version);
+  if (!p && *module && !module_first)
+    p = look_in_module(module, name);
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
   (void)dlerror();
   return import->kind == URF_IMPORT_VALUE ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
-/* One import is stored before the next is looked up: when one is not to be had the process ends, and
- * nobody sees the half that was done. */
-static void bind(const struct image *image, const struct urf_import *import)
+/* The frozen pointers to the library's own symbol would be wrong when another module's takes its
+ * place (a preloaded one, a program's copy of a variable). */
+static void must_be_own(const struct image *image, const struct urf_import *import)
 {
-  uintptr_t value = look_up(image->table, import) + (uintptr_t)import->addend;
+  const char *name = image->table + import->name;
+  void *p = dlsym(RTLD_DEFAULT, name);
+  if (!p)
+    (void)dlerror(); /* not visible to others */
+  else if ((uintptr_t)p != (uintptr_t)import->addend + image->bias)
+    thaw_fail("cannot be used here: another module of this process has its symbol", name);
+}
+
+/* One import is stored before the next is looked up: when one is not to be had the process ends,
+ * and nobody sees the half that was done.  Returns what it found. */
+static uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before)
+{
+  if (import->kind == URF_IMPORT_OWN) {
+    must_be_own(image, import);
+    return 0;
+  }
+  const uintptr_t found = look_up(image->table, import);
+  if (import->kind == URF_IMPORT_SAME) {
+    if (found != before)
+      thaw_fail("cannot be used here: was frozen where this symbol had the address of another one:",
+                image->table + import->name);
+    return before;
+  }
   const unsigned char *list = (const unsigned char *)image->table + import->sites;
   const unsigned char *end = list + import->sites_size;
   uintptr_t at = image->region;
   while (list < end) {
     at += get_uleb(&list);
     must_hold(image, at, "imports");
-    ((struct word *)at)->value = value;
+    ((struct word *)at)->value = found + (uintptr_t)import->addend;
   }
+  return found;
 }
 
 static void protect(const struct image *image, const struct urf_protection *p)
@@ -258,7 +289,7 @@ static void check_table(const struct image *image)
   const struct urf_import *import = (const void *)(table + NOTE->imports);
   for (uint64_t i = 0; i < NOTE->n_imports; i++, import++)
     if (!text_inside(table, import->name) || !text_inside(table, import->version) ||
-        !text_inside(table, import->module) || import->kind > URF_IMPORT_VALUE ||
+        !text_inside(table, import->module) || import->kind >= URF_IMPORT_KINDS ||
         !list_inside(table, import->sites, import->sites_size))
       damaged("imports");
   const struct urf_protection *p = (const void *)(table + NOTE->protections);
@@ -326,8 +357,9 @@ static void thaw(uintptr_t bias)
   S->owned = (uintptr_t)NOTE->heap + bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   const struct urf_import *import = (const void *)(image.table + NOTE->imports);
+  uintptr_t found = 0;
   for (uint64_t i = 0; i < NOTE->n_imports; i++)
-    bind(&image, &import[i]);
+    found = bind(&image, &import[i], found);
   const struct urf_protection *p = (const void *)(image.table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++)
     protect(&image, &p[i]);

@@ -115,6 +115,66 @@ void answer(FILE *out) { fprintf(out, "%d\n", half.low); }
 END
 expect_refusal 1 half "$TURF" freeze half.so -o "$OUT"
 
+# nothing in the image says where: a field that is packed, or no pointer at all
+sed 's/static char \*buffer;/static struct { char tag; char *p; } __attribute__((packed)) box;/
+  s/buffer/box.p/g' fixed.c >packed.c
+build_lib packed.so packed.c
+expect_refusal 1 "fixed address" "$TURF" freeze packed.so -o "$OUT"
+
+finding relro <<'END'
+static volatile int mode __attribute__((section(".data.rel.ro.mode"), aligned(4096))) = 0;
+int urf_init(void)
+{
+  void *page = (void *)((uintptr_t)&mode & ~4095ul);
+  if (mprotect(page, 4096, PROT_READ | PROT_WRITE))
+    return 1;
+  mode = 7;
+  return mprotect(page, 4096, PROT_READ);
+}
+void answer(FILE *out) { fprintf(out, "%d\n", mode); }
+END
+expect_refusal 1 mode "$TURF" freeze relro.so -o "$OUT"
+
+finding over <<'END'
+static char arena[65536] __attribute__((aligned(4096)));
+int urf_init(void)
+{
+  return mmap(arena, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+         (void *)arena;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *arena); }
+END
+expect_refusal 1 "shared memory" "$TURF" freeze over.so -o "$OUT"
+
+finding wipe <<'END'
+static char *seed;
+int urf_init(void)
+{
+  seed = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return madvise(seed, 4096, MADV_WIPEONFORK);
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *seed); }
+END
+expect_refusal 1 MADV_WIPEONFORK "$TURF" freeze wipe.so -o "$OUT"
+
+finding name <<'END'
+extern char *program_invocation_name;
+static char *copy;
+int urf_init(void) { return !(copy = strdup(program_invocation_name)); }
+void answer(FILE *out) { fprintf(out, "%s\n", copy); }
+END
+expect_refusal 1 "allocation 1" "$TURF" freeze name.so -o "$OUT"
+
+# one bit of an address, whichever it is
+for bit in 12 13 17 21 26 29 33 38 41 43 45; do
+  finding bit <<END
+static int bit;
+int urf_init(void) { bit = (int)((uintptr_t)&bit >> $bit & 1); return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", bit); }
+END
+  expect_refusal 1 bit "$TURF" freeze bit.so -o "$OUT"
+done
+
 # what --suggest prints is accepted when somebody has given the reasons, and not before
 expect_refusal 1 started_at "$TURF" check clock.so
 "$TURF" check --suggest clock.so >policy || :

@@ -205,9 +205,9 @@ static void test_imports(void)
   set_all(64, other, 0x3000);   /* at no symbol */
   set_all(72, other, 0x100010); /* a block of another allocator */
   go(NULL);
-  CHECK(is_import(8, "alias", URF_IMPORT_SYMBOL, 0));
-  CHECK(is_import(19, "object", URF_IMPORT_SYMBOL, 16));
-  CHECK(is_import(32, "chosen", URF_IMPORT_SYMBOL, 0));
+  CHECK(is_import(8, "alias", URF_IMPORT_MODULE, 0));
+  CHECK(is_import(19, "object", URF_IMPORT_MODULE, 16));
+  CHECK(is_import(32, "chosen", URF_IMPORT_MODULE, 0));
   CHECK(is_import(40, "stream", URF_IMPORT_VALUE, 0));
   CHECK(is_import(48, "stream", URF_IMPORT_SYMBOL, 0));
   CHECK(plan.findings.n == 3);

@@ -188,7 +188,7 @@ static void damage(void)
   REFUSED(file.table.imports[0].name = UINT32_MAX);
   REFUSED(file.table.imports[1].version = (uint32_t)sizeof file.table);
   REFUSED(memset(file.table.text, 'x', sizeof file.table.text));
-  REFUSED(file.table.imports[0].kind = 2);
+  REFUSED(file.table.imports[0].kind = URF_IMPORT_KINDS);
   REFUSED(file.table.imports[0].sites = n->table_size);
   REFUSED(file.table.imports[0].sites_size = UINT64_MAX);
   REFUSED(file.table.imports[1].sites_size = 1);

@@ -1,0 +1,189 @@
+#!/bin/sh
+# At load the process may have symbols that the process of the freeze did not have: a frozen library
+# follows, as the live one does, or it says that it cannot be used there.
+# shellcheck disable=SC1091,SC2086
+. "$(dirname "$0")/../lib.sh"
+build_driver
+
+# three NAME [FLAG...]: a.so, b.so and c.so out of NAME.c
+three() {
+  name=$1
+  shift
+  build_plain $name-a.so $name.c -- -O1 -fno-builtin "$@"
+  build_lib $name-b.so $name.c -- -O1 -fno-builtin "$@"
+  freeze $name-b.so $name-c.so -q
+}
+with() { # LIBRARY-TO-PRELOAD ARGUMENT...
+  preload=$1
+  shift
+  status=0
+  env LD_PRELOAD="$WORK/$preload" "$DRIVER" "$@" >out.txt 2>err.txt || status=$?
+}
+unusable() { # TEXT
+  [ $status -ne 0 ] || fail "it was loaded where it cannot be used: $(cat out.txt)"
+  [ "$(grep -c ^urf: err.txt)" -eq 1 ] || fail "not one line: $(cat err.txt)"
+  grep -q "^urf: .*$1" err.txt || fail "the message does not name $1: $(cat err.txt)"
+}
+
+# a function of the library's own
+cat >own.c <<'END'
+#include "feature.h"
+int on_event(void) { return 1; }
+static int (**callback)(void);
+int urf_init(void)
+{
+  callback = malloc(sizeof *callback);
+  *callback = on_event;
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%d %d\n", (*callback)(), *callback == on_event); }
+END
+echo 'int on_event(void) { return 2; }' >other.c
+three own
+build_plain other.so other.c
+run "$DRIVER" ./own-a.so >want.txt
+run "$DRIVER" -f ./own-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+with other.so -f ./own-c.so
+unusable on_event
+
+# a variable, which a program has a copy of
+cat >copy.c <<'END'
+#include "feature.h"
+const char *greeting = "none";
+const char *get(void);
+const char *get(void) { return greeting; }
+int urf_init(void) { return !(greeting = strdup("hello")); }
+void answer(FILE *out) { fprintf(out, "%s\n", greeting); }
+END
+cat >copier.c <<'END'
+#include <stdio.h>
+extern const char *greeting;
+int main(void) { puts(greeting); return 0; }
+END
+three copy
+$CC_CMD $LD_FLAG -fno-pic -no-pie copier.c "$WORK/copy-c.so" -o copier -Wl,-rpath,"$WORK" 2>/dev/null
+if readelf -rW copier | grep -q 'R_.*_COPY.*greeting'; then
+  status=0
+  ./copier >out.txt 2>err.txt || status=$?
+  unusable greeting
+fi
+
+# a pointer that another module handed out, to what others have a name for as well
+cat >dep.c <<'END'
+static int numbers[4] = {1, 2, 3, 4};
+extern int table[4] __attribute__((alias("numbers")));
+int *get_table(void);
+int *get_table(void) { return numbers; }
+static struct { int answer; } context;
+void *dep_context;
+void dep_init(void);
+void dep_init(void) { context.answer = 42; dep_context = &context; }
+END
+build_plain libdep.so dep.c -- -Wl,-soname,libdep.so
+cat >handed.c <<'END'
+#include "feature.h"
+int *get_table(void);
+static int *table;
+int urf_init(void) { table = get_table(); return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", table[2], table == get_table()); }
+END
+echo 'int table[4] = {9, 9, 9, 9};' >shadow.c
+build_plain shadow.so shadow.c
+three handed "$WORK/libdep.so" "-Wl,-rpath,$WORK"
+run "$DRIVER" ./handed-a.so >want.txt
+with shadow.so -f ./handed-c.so
+same want.txt out.txt "with another module's symbol in the process it answers otherwise"
+
+# a variable of another module that is only set by its initialisation
+cat >held.c <<'END'
+#include "feature.h"
+extern void *dep_context;
+void dep_init(void);
+static void *mine;
+int urf_init(void) { dep_init(); mine = dep_context; return !mine; }
+void answer(FILE *out) { fprintf(out, "%d\n", *(int *)mine); }
+END
+build_lib held-b.so held.c -- "$WORK/libdep.so" "-Wl,-rpath,$WORK"
+expect_refusal 4 mine "$TURF" freeze held-b.so -o "$OUT"
+
+# two names of one function, which need not be one at load
+if [ $LIBC = glibc ]; then
+  cat >alias.c <<'END'
+#include "feature.h"
+static void *(**move)(void *, const void *, size_t);
+static char text[64];
+size_t length = 10;
+int urf_init(void)
+{
+  move = malloc(sizeof *move);
+  *move = memmove;
+  memcpy(text, "0123456789", length);
+  return 0;
+}
+void answer(FILE *out)
+{
+  (*move)(text, text + 1, length);
+  fprintf(out, "%d %s\n", *move == memmove, text);
+}
+END
+  cat >checking.c <<'END'
+#include <stddef.h>
+void *memcpy(void *to, const void *from, size_t n)
+{
+  char *a = to;
+  const char *b = from;
+  if (a < b + n && b < a + n)
+    __builtin_trap();
+  while (n--)
+    *a++ = *b++;
+  return to;
+}
+END
+  three alias
+  $CC_CMD $LD_FLAG -fPIC -shared -O1 -fno-builtin checking.c -o checking.so
+  run "$DRIVER" ./alias-a.so >want.txt
+  run "$DRIVER" -f ./alias-c.so >out.txt 2>/dev/null
+  same want.txt out.txt "frozen it answers otherwise"
+  with checking.so -f ./alias-c.so
+  [ $status -eq 0 ] || unusable "mem"
+  [ $status -ne 0 ] || same want.txt out.txt "with another memcpy it answers otherwise"
+
+  # libc's choice may be a function of the vDSO
+  cat >clock.c <<'END'
+#include <time.h>
+#include "feature.h"
+static struct { time_t (*now)(time_t *); } *calls;
+int urf_init(void)
+{
+  calls = malloc(sizeof *calls);
+  calls->now = time;
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", calls->now(0) > 0); }
+END
+  three clock
+  run "$DRIVER" ./clock-a.so >want.txt
+  run "$DRIVER" -f ./clock-c.so >out.txt 2>/dev/null
+  same want.txt out.txt "frozen it answers otherwise"
+fi
+
+# another turf library that it depends on, not frozen
+echo 'int part(void) { return 5; }' >part.c
+build_lib libpart.so part.c -- -Wl,-soname,libpart.so
+cat >whole.c <<'END'
+#include "feature.h"
+int part(void);
+static int *number;
+int urf_init(void)
+{
+  number = malloc(sizeof *number);
+  *number = part();
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *number + part()); }
+END
+three whole "$WORK/libpart.so" "-Wl,-rpath,$WORK"
+run "$DRIVER" ./whole-a.so >want.txt
+run "$DRIVER" -f ./whole-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
