@@ -330,9 +330,14 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   place(&w->table, &w->lib, &w->plan);
   if (prove_live(w, o->input, e) || (writes && write_and_prove(w, e)))
     return -1;
-  struct summary s = {
-      o->input, writes ? o->output : NULL, seconds() - w->started, &w->lib, &w->plan, &w->table,
-      (int)w->n};
+  struct summary s = {.input = o->input,
+                      .output = writes ? o->output : NULL,
+                      .seconds = seconds() - w->started,
+                      .lib = &w->lib,
+                      .plan = &w->plan,
+                      .table = &w->table,
+                      .run = &w->runs[0],
+                      .runs = (int)w->n};
   if (o->suggest)
     printf("# nothing to accept\n");
   else if (o->json || !o->quiet)

@@ -379,6 +379,41 @@ static uint64_t heap_size(const struct summary *s)
   return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
 }
 
+/* Where they are: a bound that is compared with (the base of a stack) is no dead pointer to its
+ * library. */
+static void print_dead(FILE *f, const struct summary *s, uint64_t n)
+{
+  const struct plan *plan = s->plan;
+  unsigned shown = 0;
+  if (n)
+    fprintf(f, "  %ju pointers into stack frames that init has left, made invalid\n", (uintmax_t)n);
+  for (size_t i = 0; i < plan->sites.n && shown < SHOWN; i++) {
+    if (plan->sites.at[i].kind != SITE_DEAD)
+      continue;
+    char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
+    fprintf(f, "    %s\n", place);
+    free(place);
+    shown++;
+  }
+  if (n > shown)
+    fprintf(f, "    and %ju more\n", (uintmax_t)(n - shown));
+}
+
+/* Programs that were not compiled as position-independent code make copies of variables. */
+static void print_exported(FILE *f, const struct library *lib)
+{
+  unsigned n = 0;
+  for (size_t i = 0; i < lib->owns.n; i++)
+    if (!lib->owns.at[i].function && ++n <= SHOWN)
+      fprintf(f, "%s%s",
+              n == 1 ? "  warning: a program that copies one of these exported variables "
+                       "cannot load it: "
+                     : ", ",
+              lib->owns.at[i].name);
+  if (n)
+    fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
+}
+
 static void print_summary(FILE *f, const struct summary *s, const struct counts *n)
 {
   const struct plan *plan = s->plan;
@@ -393,13 +428,13 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
           (uintmax_t)n->odd);
   fprintf(f, "  %ju pointers to other modules (%zu imports)\n", (uintmax_t)n->import_words,
           plan->imports.n);
-  if (n->dead)
-    fprintf(f, "  %ju dead pointers, cleared\n", (uintmax_t)n->dead);
+  print_dead(f, s, n->dead);
   if (n->kept || n->zeroed)
     fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
             (uintmax_t)n->zeroed);
   if (plan->align > 4096)
     fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
+  print_exported(f, s->lib);
   if (s->output)
     fprintf(f, "  %.2f seconds\n", s->seconds);
 }

@@ -407,6 +407,7 @@ struct summary {
   const struct library *lib;
   const struct plan *plan;
   const struct table *table;
+  const struct capture *run; /* the first of them */
   int runs;
 };
 void report_summary(FILE *f, const struct summary *s, bool json);
