@@ -101,6 +101,16 @@ static bool is_better(const struct library *lib, const struct export *a, const s
   return order ? order < 0 : strcmp(a->version, b->version) < 0;
 }
 
+/* The pointer may just as well be a copy of a variable that the library imports (stderr): that has to
+ * lead there at load, too. */
+static void require_held(struct context *x, const struct module *m, size_t start)
+{
+  for (size_t i = 0; i < x->needs.n; i++)
+    if (holds(x, start, x->needs.at[i].held, 0))
+      new_import(x, x->needs.at[i].name, x->needs.at[i].version, soname(m), URF_IMPORT_SAME_VALUE,
+                 0);
+}
+
 /* The export at the offset, or the object around it; the best of several that the dynamic linker
  * also finds.  A function is meant only by its first byte. */
 static size_t import_export(struct context *x, const struct module *m, size_t start,
@@ -120,9 +130,12 @@ static size_t import_export(struct context *x, const struct module *m, size_t st
   if (!best)
     return NO_IMPORT;
   bool needed = library_needs(x->lib, best->name, best->version);
-  return new_import(x, best->name, best->version, soname(m),
-                    needed ? URF_IMPORT_SYMBOL : URF_IMPORT_MODULE,
-                    (int64_t)(offset - best->value));
+  int64_t addend = (int64_t)(offset - best->value);
+  size_t import = new_import(x, best->name, best->version, soname(m),
+                             needed ? URF_IMPORT_SYMBOL : URF_IMPORT_MODULE, addend);
+  if (!addend && !needed)
+    require_held(x, m, start);
+  return import;
 }
 
 /* One that the library imports.  When it imports several that have that address here (memcpy and

@@ -169,6 +169,8 @@ static void print_imports(FILE *f, const struct facts *x)
     fprintf(f, "%s%s: ", *module ? " of " : "", module);
     if (import.kind == URF_IMPORT_OWN)
       fprintf(f, "no other module may have it\n");
+    else if (import.kind == URF_IMPORT_SAME_VALUE)
+      fprintf(f, "has to hold the one before\n");
     else if (import.kind == URF_IMPORT_SAME)
       fprintf(f, "has to be the one before\n");
     else

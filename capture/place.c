@@ -86,7 +86,7 @@ static uint64_t put_sites(struct table *t, const struct plan *plan, size_t impor
 static bool is_placed(const struct plan *plan, size_t import)
 {
   const enum urf_import_kind kind = plan->imports.at[import].kind;
-  if (kind == URF_IMPORT_OWN || kind == URF_IMPORT_SAME)
+  if (kind == URF_IMPORT_OWN || kind == URF_IMPORT_SAME || kind == URF_IMPORT_SAME_VALUE)
     return true;
   for (size_t i = 0; i < plan->sites.n; i++)
     if (plan->sites.at[i].kind == SITE_IMPORT && !plan->sites.at[i].by_ldso &&

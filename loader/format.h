@@ -72,6 +72,8 @@ enum urf_import_kind {
   URF_IMPORT_MODULE, /* address of the symbol in that module: the library has no reference to it */
   /* No words, only a condition.  The symbol must be where the import before this one is: ... */
   URF_IMPORT_SAME,
+  /* ... must be a variable that holds that address: ... */
+  URF_IMPORT_SAME_VALUE,
   /* ... must be the library's own, at the link-time address addend, or not to be seen at all. */
   URF_IMPORT_OWN,
   URF_IMPORT_KINDS

@@ -172,7 +172,8 @@ static uintptr_t look_up(const char *table, const struct urf_import *import)
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
   (void)dlerror();
-  return import->kind == URF_IMPORT_VALUE ? *(uintptr_t *)p : (uintptr_t)p;
+  const int held = import->kind == URF_IMPORT_VALUE || import->kind == URF_IMPORT_SAME_VALUE;
+  return held ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
 /* The frozen pointers to the library's own symbol would be wrong when another module's takes its
@@ -196,9 +197,9 @@ static uintptr_t bind(const struct image *image, const struct urf_import *import
     return 0;
   }
   const uintptr_t found = look_up(image->table, import);
-  if (import->kind == URF_IMPORT_SAME) {
+  if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
     if (found != before)
-      thaw_fail("cannot be used here: was frozen where this symbol had the address of another one:",
+      thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
                 image->table + import->name);
     return before;
   }

@@ -107,6 +107,28 @@ END
 build_lib held-b.so held.c -- "$WORK/libdep.so" "-Wl,-rpath,$WORK"
 expect_refusal 4 mine "$TURF" freeze held-b.so -o "$OUT"
 
+# a copy of a variable that the program may change
+cat >stream.c <<'END'
+#include "feature.h"
+static FILE **error;
+int urf_init(void) { error = malloc(sizeof *error); *error = stderr; return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", *error == stderr); }
+END
+cat >reopened.c <<'END'
+#include <stdio.h>
+__attribute__((constructor)) static void change(void) { stderr = stdout; }
+END
+three stream
+run "$DRIVER" ./stream-a.so >want.txt
+run "$DRIVER" -f ./stream-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+if [ $LIBC = glibc ]; then # it is a constant with musl
+  build_plain reopened.so reopened.c
+  with reopened.so -f ./stream-c.so
+  [ $status -eq 0 ] || grep -q '^urf: .*stderr' err.txt || fail "$(cat err.txt)"
+  [ $status -ne 0 ] || same want.txt out.txt "with another stderr it answers otherwise"
+fi
+
 # two names of one function, which need not be one at load
 if [ $LIBC = glibc ]; then
   cat >alias.c <<'END'
