@@ -259,7 +259,7 @@ static int by_offset(const void *a, const void *b)
   return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void sort_sites(struct plan *plan)
+void plan_sort(struct plan *plan)
 {
   if (plan->sites.n)
     qsort(plan->sites.at, plan->sites.n, sizeof *plan->sites.at, by_offset);
@@ -324,12 +324,12 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   clear_by_policy(&x);
   for (size_t i = 0; i < lib->slots.n; i++)
     look_at_slot(&x, &lib->slots.at[i]);
-  sort_sites(plan);
+  plan_sort(plan);
   x.fixed = plan->sites.n;
   x.done = 0;
   for (size_t i = 0; i < spans->list.n; i++)
     explain_span(&x, &spans->list.at[i]);
-  sort_sites(plan);
+  plan_sort(plan);
   name_own_symbols(&x);
   for (size_t i = 0; i < runs[0].mappings.n; i++)
     if (mapping_is_fixed(runs, n, &runs[0].mappings.at[i]))

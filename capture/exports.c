@@ -8,8 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dynamic.h"
+#include "file.h"
 #include "machine.h"
+
+/* elf_errno clears what it returns, elf_errmsg(-1) does not: ask once. */
+int fail_elf(struct error *e, enum status status, const char *file, const char *what)
+{
+  return fail(e, status, "%s: %s: %s", file, what, elf_errmsg(-1));
+}
 
 #define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 #define NATIVE_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)

@@ -194,14 +194,11 @@ static void put_line(struct bytes *b, const char *format, ...)
 
 static void put_line(struct bytes *b, const char *format, ...)
 {
-  char *line;
   va_list ap;
   va_start(ap, format);
-  int n = vasprintf(&line, format, ap);
+  char *line = xvprintf(format, ap);
   va_end(ap);
-  if (n < 0)
-    abort();
-  put_bytes(b, line, (size_t)n + 1);
+  put_bytes(b, line, strlen(line) + 1);
   free(line);
 }
 

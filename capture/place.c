@@ -296,12 +296,6 @@ static void read_slots(struct reader *r)
   }
 }
 
-static int by_offset(const void *a, const void *b)
-{
-  const struct site *x = a, *y = b;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 int place_read(struct plan *plan, const struct library *frozen, struct error *e)
 {
   const struct urf_note *note = &frozen->note;
@@ -320,7 +314,6 @@ int place_read(struct plan *plan, const struct library *frozen, struct error *e)
   read_imports(&r);
   recipe_each((const char *)frozen->table + note->recipe, note->recipe_size, read_recipe_line, &r);
   read_slots(&r);
-  if (plan->sites.n)
-    qsort(plan->sites.at, plan->sites.n, sizeof *plan->sites.at, by_offset);
+  plan_sort(plan);
   return r.bad ? fail(e, REFUSED, "%s: its table is damaged", frozen->path) : 0;
 }

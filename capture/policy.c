@@ -27,13 +27,11 @@ static const struct {
 __attribute__((format(printf, 4, 5))) static void complain(struct bytes *b, const struct policy *p,
                                                            unsigned line, const char *format, ...)
 {
-  char *text, *whole;
   va_list ap;
   va_start(ap, format);
-  if (vasprintf(&text, format, ap) < 0)
-    abort();
+  char *text = xvprintf(format, ap);
   va_end(ap);
-  whole = xprintf("%s%s:%u: %s", b->n ? "\n" : "", p->path, line, text);
+  char *whole = xprintf("%s%s:%u: %s", b->n ? "\n" : "", p->path, line, text);
   put_bytes(b, whole, strlen(whole));
   free(whole);
   free(text);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "dynamic.h"
+#include "file.h"
 #include "reloc.h"
 
 struct reader {

@@ -141,8 +141,7 @@ void process_doing(struct process *p, const char *format, ...)
   va_list ap;
   free(p->doing);
   va_start(ap, format);
-  if (vasprintf(&p->doing, format, ap) < 0)
-    abort();
+  p->doing = xvprintf(format, ap);
   va_end(ap);
 }
 
@@ -218,17 +217,15 @@ const char *process_line(struct process *p, struct error *e)
 
 const char *process_ask(struct process *p, struct error *e, const char *format, ...)
 {
-  char *line;
   va_list ap;
   va_start(ap, format);
-  int n = vasprintf(&line, format, ap);
+  char *line = xvprintf(format, ap);
   va_end(ap);
-  if (n < 0)
-    abort();
+  const size_t n = strlen(line);
   line[n] = '\n';
-  ssize_t sent = send(p->socket, line, (size_t)n + 1, MSG_NOSIGNAL);
+  ssize_t sent = send(p->socket, line, n + 1, MSG_NOSIGNAL);
   free(line);
-  return sent == n + 1 ? process_line(p, e) : (fail_ended(p, e), NULL);
+  return sent == (ssize_t)n + 1 ? process_line(p, e) : (fail_ended(p, e), NULL);
 }
 
 int process_read(struct process *p, void *out, size_t n, struct error *e)

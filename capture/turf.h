@@ -7,6 +7,7 @@
 #ifndef TURF_H
 #define TURF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@ struct error {
   char *text;
 };
 
-/* Both return -1.  The second appends the text of errno, the third that of libelf. */
+/* All return -1.  The second appends the text of errno, the third (in exports.c) that of libelf. */
 int fail(struct error *e, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int fail_errno(struct error *e, const char *file, const char *what);
@@ -35,6 +36,7 @@ void error_free(struct error *e);
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
+char *xvprintf(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A growing array: n elements of the given size, room for cap of them. */
@@ -315,8 +317,10 @@ struct policy;
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy);
 void plan_free(struct plan *plan);
-/* A mapping that init made at an address of its choice: it is at the same place in every run, and so
- * are the pointers to it. */
+/* Sites by offset. */
+void plan_sort(struct plan *plan);
+/* A mapping that init made at an address of its choice: it is at the same place in every run, and
+ * so are the pointers to it. */
 bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m);
 
 /* policy.c: one line per exception, WHAT ACTION REASON

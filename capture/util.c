@@ -1,7 +1,6 @@
 /* Errors, memory and growing arrays. */
 
 #include <errno.h>
-#include <libelf.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +20,9 @@ static int set(struct error *e, enum status status, char *text)
 
 int fail(struct error *e, enum status status, const char *format, ...)
 {
-  char *text;
   va_list ap;
   va_start(ap, format);
-  if (vasprintf(&text, format, ap) < 0)
-    abort();
+  char *text = xvprintf(format, ap);
   va_end(ap);
   return set(e, status, text);
 }
@@ -33,12 +30,6 @@ int fail(struct error *e, enum status status, const char *format, ...)
 int fail_errno(struct error *e, const char *file, const char *what)
 {
   return set(e, SYSTEM, xprintf("%s: %s: %s", file, what, strerror(errno)));
-}
-
-/* elf_errno clears what it returns, elf_errmsg(-1) does not: ask once. */
-int fail_elf(struct error *e, enum status status, const char *file, const char *what)
-{
-  return set(e, status, xprintf("%s: %s: %s", file, what, elf_errmsg(-1)));
 }
 
 void error_free(struct error *e)
@@ -71,15 +62,21 @@ char *xstrdup(const char *s)
   return check(strdup(s));
 }
 
-char *xprintf(const char *format, ...)
+char *xvprintf(const char *format, va_list ap)
 {
   char *text;
-  va_list ap;
-  va_start(ap, format);
   if (vasprintf(&text, format, ap) < 0)
     text = NULL;
-  va_end(ap);
   return check(text);
+}
+
+char *xprintf(const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  char *text = xvprintf(format, ap);
+  va_end(ap);
+  return text;
 }
 
 void grow(void *array, size_t n, size_t *cap, size_t size)

@@ -1,7 +1,7 @@
 /* What read.c and exports.c share: an ELF file as the dynamic linker sees it, section headers or
  * not. Nothing in the file is believed: every offset and size is held against the file's length. */
-#ifndef TURF_DYNAMIC_H
-#define TURF_DYNAMIC_H
+#ifndef TURF_FILE_H
+#define TURF_FILE_H
 
 #include <gelf.h>
 
