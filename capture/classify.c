@@ -91,17 +91,23 @@ static void clear_by_policy(struct context *x)
 
 /* the rules, in order; each returns whether it explained the byte at d */
 
+/* Where in the image the word at start leads, rotated to the left by so many bits. */
+static bool leads_into_image(const struct context *x, size_t start, unsigned by, uint64_t *target)
+{
+  *target = rotate_left(value_in(x, 0, start), x->word, by) - x->runs[0].bias;
+  for (size_t r = 1; r < x->n; r++)
+    if (rotate_left(value_in(x, r, start), x->word, by) - x->runs[r].bias != *target)
+      return false;
+  return in_image(x, *target);
+}
+
 static bool is_pointer(struct context *x, size_t d)
 {
-  if (d < x->low_byte || !is_free(x, d - x->low_byte, x->word))
+  uint64_t target;
+  if (d < x->low_byte || !is_free(x, d - x->low_byte, x->word) ||
+      !leads_into_image(x, d - x->low_byte, 0, &target))
     return false;
   size_t start = d - x->low_byte;
-  uint64_t target = value_in(x, 0, start) - x->runs[0].bias;
-  for (size_t r = 1; r < x->n; r++)
-    if (value_in(x, r, start) - x->runs[r].bias != target)
-      return false;
-  if (!in_image(x, target))
-    return false;
   add_site(x,
            (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER, .value = target});
   put_word(x->plan->image + start, x->word, target);
@@ -121,6 +127,29 @@ static bool is_import(struct context *x, size_t d)
     add_site(
         x, (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
     put_word(x->plan->image + start, x->word, 0);
+    return true;
+  }
+  return false;
+}
+
+/* The hash of an address that keeps all of its bits (CPython's), an address without the low bits that
+ * are zero.  Only where a number of that size would stand: a window over parts of two others may
+ * look like one. */
+static bool is_rotated(struct context *x, size_t d)
+{
+  const size_t start = d - d % x->word;
+  uint64_t target;
+  if (!is_free(x, start, x->word))
+    return false;
+  for (unsigned by = 1; by < 8 * x->word; by++) {
+    if (!leads_into_image(x, start, by, &target))
+      continue;
+    add_site(x, (struct site){.offset = start,
+                              .size = x->word,
+                              .kind = SITE_POINTER,
+                              .value = target,
+                              .rotated = by});
+    put_word(x->plan->image + start, x->word, rotate_left(target, x->word, 8 * x->word - by));
     return true;
   }
   return false;
@@ -274,7 +303,8 @@ static void explain_span(struct context *x, const struct span *span)
     const struct site *s = x->next < x->fixed ? &x->plan->sites.at[x->next] : NULL;
     if (s && s->offset <= d)
       x->done = s->offset + s->size;
-    else if (d >= x->done && !is_pointer(x, d) && !is_import(x, d) && !is_dead(x, d))
+    else if (d >= x->done && !is_pointer(x, d) && !is_import(x, d) && !is_dead(x, d) &&
+             !is_rotated(x, d))
       refuse(x, d);
     d = x->done > d ? x->done : d + 1;
   }

@@ -49,24 +49,15 @@ static void mark_relr(struct facts *x)
   }
 }
 
-/* Number of words of the site list; what is too long for a number ends it. */
-static uint64_t mark_list(struct facts *x, uint64_t list, uint64_t size)
+/* Number of words of the site list; pairs: a second number follows each distance. */
+static uint64_t mark_list(struct facts *x, uint64_t list, uint64_t size, bool pairs)
 {
   const unsigned char *at = x->lib->table + list, *end = at + size;
-  uint64_t offset = 0, n = 0;
-  while (at < end) {
-    uint64_t step = 0;
-    unsigned shift = 0;
-    while (at < end && *at & 0x80 && shift < 57) {
-      step |= (uint64_t)(*at++ & 0x7f) << shift;
-      shift += 7;
-    }
-    if (at == end || *at & 0x80)
+  uint64_t offset = 0, n = 0, step, second;
+  for (; at < end && get_uleb(&at, end, &step); n++) {
+    mark(x, offset += step);
+    if (pairs && !get_uleb(&at, end, &second))
       break;
-    step |= (uint64_t)*at++ << shift;
-    offset += step;
-    mark(x, offset);
-    n++;
   }
   return n;
 }
@@ -83,6 +74,11 @@ static const char *text_at(const struct facts *x, uint32_t offset)
   return (const char *)x->lib->table + offset;
 }
 
+static uintmax_t n_pointers(const struct urf_note *note)
+{
+  return note->n_pointers + note->n_odd + note->n_rotated;
+}
+
 static void facts_init(struct facts *x, const struct library *lib)
 {
   const struct urf_note *note = &lib->note;
@@ -95,10 +91,11 @@ static void facts_init(struct facts *x, const struct library *lib)
     mark(x, lib->slots.at[i].address - note->data);
   if (x->frozen) {
     mark_relr(x);
-    mark_list(x, note->odd, note->odd_size);
+    mark_list(x, note->odd, note->odd_size, false);
+    mark_list(x, note->rotated, note->rotated_size, true);
     for (uint64_t i = 0; i < note->n_imports; i++) {
       struct urf_import import = get_import(x, i);
-      x->words[i] = mark_list(x, import.sites, import.sites_size);
+      x->words[i] = mark_list(x, import.sites, import.sites_size, false);
       x->import_words += x->words[i];
     }
   }
@@ -191,8 +188,8 @@ static void print_frozen(FILE *f, const struct facts *x)
       (uintmax_t)note->image_hash[0]);
   ROW(f, "table", "%ju bytes, of which %ju are not read at load", (uintmax_t)note->table_size,
       (uintmax_t)(note->origin_size + note->recipe_size));
-  ROW(f, "pointers", "%ju, of which %ju at odd addresses",
-      (uintmax_t)(note->n_pointers + note->n_odd), (uintmax_t)note->n_odd);
+  ROW(f, "pointers", "%ju, of which %ju at odd addresses, %ju rotated", n_pointers(note),
+      (uintmax_t)note->n_odd, (uintmax_t)note->n_rotated);
   ROW(f, "imports", "%ju, in %ju words", (uintmax_t)note->n_imports, (uintmax_t)x->import_words);
   print_imports(f, x);
   for (uint64_t i = 0; i < note->n_protections; i++) {
@@ -252,8 +249,9 @@ static void json_frozen(json_t *root, const struct facts *x)
   json_put(root, "image_hash", json_hash(note->image_hash));
   json_put(root, "table", json_number(note->table_size));
   json_put(root, "origin", json_number(note->origin_size));
-  json_put(root, "pointers", json_number(note->n_pointers + note->n_odd));
+  json_put(root, "pointers", json_number(n_pointers(note)));
   json_put(root, "odd_pointers", json_number(note->n_odd));
+  json_put(root, "rotated_pointers", json_number(note->n_rotated));
   json_put(root, "import_words", json_number(x->import_words));
   for (uint64_t i = 0; i < note->n_imports; i++) {
     struct urf_import import = get_import(x, i);

@@ -26,7 +26,7 @@ static bool is_aligned(const struct library *lib, const struct site *s)
 
 static bool is_relocated(const struct site *s)
 {
-  return s->kind == SITE_POINTER && !s->by_ldso;
+  return s->kind == SITE_POINTER && !s->by_ldso && !s->rotated;
 }
 
 /* RELR (gABI): a word's address, then bitmaps of the 8 * word - 1 words that follow. */
@@ -110,6 +110,22 @@ static void place_odd(struct table *t, const struct library *lib, const struct p
   t->odd_size = t->bytes.n - t->odd;
 }
 
+static void place_rotated(struct table *t, const struct plan *plan)
+{
+  uint64_t at = 0;
+  t->rotated = t->bytes.n;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (s->kind != SITE_POINTER || !s->rotated)
+      continue;
+    put_uleb(&t->bytes, s->offset - at);
+    put_uleb(&t->bytes, s->rotated);
+    at = s->offset;
+    t->n_rotated++;
+  }
+  t->rotated_size = t->bytes.n - t->rotated;
+}
+
 /* Import records first, as they must be aligned; their lists and names are filled in behind. */
 static void place_imports(struct table *t, const struct plan *plan)
 {
@@ -148,6 +164,7 @@ void place(struct table *t, const struct library *lib, const struct plan *plan)
   *t = (struct table){0};
   place_pointers(t, lib, plan);
   place_odd(t, lib, plan);
+  place_rotated(t, plan);
   place_imports(t, plan);
   t->protections = t->bytes.n;
   t->n_protections = plan->protections.n;
@@ -167,17 +184,19 @@ struct reader {
   bool bad;
 };
 
-static void read_pointer(struct reader *r, uint64_t offset)
+static void read_pointer(struct reader *r, uint64_t offset, unsigned rotated)
 {
   unsigned word = r->lib->word;
   if (r->plan->size < word || offset > r->plan->size - word) {
     r->bad = true;
     return;
   }
-  *PUSH(&r->plan->sites) = (struct site){.offset = offset,
-                                         .size = word,
-                                         .kind = SITE_POINTER,
-                                         .value = get_word(r->plan->image + offset, word)};
+  *PUSH(&r->plan->sites) =
+      (struct site){.offset = offset,
+                    .size = word,
+                    .kind = SITE_POINTER,
+                    .value = rotate_left(get_word(r->plan->image + offset, word), word, rotated),
+                    .rotated = rotated};
 }
 
 static void read_pointers(struct reader *r)
@@ -187,29 +206,26 @@ static void read_pointers(struct reader *r)
   for (; r->end - r->at >= (ptrdiff_t)word; r->at += word) {
     uint64_t entry = get_word(r->at, word);
     if (!(entry & 1)) {
-      read_pointer(r, entry - r->lib->note.data);
+      read_pointer(r, entry - r->lib->note.data, 0);
       next = entry + word;
       continue;
     }
     uint64_t address = next;
     for (entry >>= 1; entry; entry >>= 1, address += word)
       if (entry & 1)
-        read_pointer(r, address - r->lib->note.data);
+        read_pointer(r, address - r->lib->note.data, 0);
     next += (uint64_t)(8 * word - 1) * word;
   }
 }
 
 static uint64_t read_uleb(struct reader *r)
 {
-  uint64_t n = 0;
-  for (unsigned shift = 0; r->at < r->end && shift < 64; shift += 7) {
-    n |= (uint64_t)(*r->at & 0x7f) << shift;
-    if (!(*r->at++ & 0x80))
-      return n;
-  }
+  uint64_t n;
+  if (get_uleb(&r->at, r->end, &n))
+    return n;
   r->bad = true;
   r->at = r->end;
-  return n;
+  return 0;
 }
 
 static void read_imports(struct reader *r)
@@ -310,7 +326,13 @@ int place_read(struct plan *plan, const struct library *frozen, struct error *e)
   r.at = frozen->table + note->odd;
   r.end = r.at + note->odd_size;
   for (uint64_t offset = 0; r.at < r.end;)
-    read_pointer(&r, offset += read_uleb(&r));
+    read_pointer(&r, offset += read_uleb(&r), 0);
+  r.at = frozen->table + note->rotated;
+  r.end = r.at + note->rotated_size;
+  for (uint64_t offset = 0; r.at < r.end;) {
+    offset += read_uleb(&r);
+    read_pointer(&r, offset, (unsigned)read_uleb(&r) % (8 * frozen->word));
+  }
   read_imports(&r);
   recipe_each((const char *)frozen->table + note->recipe, note->recipe_size, read_recipe_line, &r);
   read_slots(&r);

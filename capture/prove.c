@@ -52,7 +52,10 @@ static void look_at(struct proof *p, const struct site *s)
   if (!p->thawed && is_kept(p->plan, s))
     return;
   switch (s->kind) {
-  case SITE_POINTER: expect(p, s, s->value + p->c->bias); break;
+  case SITE_POINTER:
+    expect(p, s,
+           rotate_left(s->value + p->c->bias, p->word, (8 * p->word - s->rotated) % (8 * p->word)));
+    break;
   case SITE_IMPORT: {
     uint64_t addend = (uint64_t)p->plan->imports.at[s->import].addend;
     expect(p, s, p->address[s->import] + addend);

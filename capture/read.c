@@ -205,8 +205,8 @@ static int check_table(const struct reader *r)
   const struct urf_note *n = &lib->note;
   const uint64_t size = n->table_size;
   if (!is_inside(n->relr, n->relr_size, size) || n->relr_size % lib->word ||
-      !is_inside(n->odd, n->odd_size, size) || !is_inside(n->origin, n->origin_size, size) ||
-      !is_inside(n->recipe, n->recipe_size, size) ||
+      !is_inside(n->odd, n->odd_size, size) || !is_inside(n->rotated, n->rotated_size, size) ||
+      !is_inside(n->origin, n->origin_size, size) || !is_inside(n->recipe, n->recipe_size, size) ||
       !array_inside(n->imports, n->n_imports, sizeof(struct urf_import), size) ||
       !array_inside(n->protections, n->n_protections, sizeof(struct urf_protection), size))
     return damaged_note(r, "what it says of .urf.table");

@@ -346,15 +346,17 @@ void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
 /* the summary */
 
 struct counts {
-  uint64_t pointers, odd, import_words, dead, kept, zeroed; /* the last two in bytes */
-  uint64_t *words;                                          /* of each import */
+  uint64_t pointers, odd, rotated, import_words, dead, kept, zeroed; /* the last two in bytes */
+  uint64_t *words;                                                   /* of each import */
 };
 
 static void count_sites(struct counts *n, const struct summary *s)
 {
   const struct plan *plan = s->plan;
-  *n = (struct counts){.pointers = s->table->n_pointers + s->table->n_odd,
-                       .odd = s->table->n_odd,
+  const struct table *t = s->table;
+  *n = (struct counts){.pointers = t->n_pointers + t->n_odd + t->n_rotated,
+                       .odd = t->n_odd,
+                       .rotated = t->n_rotated,
                        .words = xalloc(plan->imports.n * sizeof *n->words)};
   for (size_t i = 0; i < plan->sites.n; i++) {
     const struct site *site = &plan->sites.at[i];
@@ -424,8 +426,8 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
     fprintf(f, "%s: can be frozen\n", s->input);
   fprintf(f, "  %zu bytes of state, %ju of them heap; the same in %d runs but for\n", plan->size,
           (uintmax_t)heap_size(s), s->runs);
-  fprintf(f, "  %ju pointers into the library (%ju at odd addresses)\n", (uintmax_t)n->pointers,
-          (uintmax_t)n->odd);
+  fprintf(f, "  %ju pointers into the library (%ju at odd addresses, %ju rotated)\n",
+          (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
   fprintf(f, "  %ju pointers to other modules (%zu imports)\n", (uintmax_t)n->import_words,
           plan->imports.n);
   print_dead(f, s, n->dead);
@@ -452,6 +454,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "align", json_number(plan->align));
   json_put(root, "pointers", json_number(n->pointers));
   json_put(root, "odd_pointers", json_number(n->odd));
+  json_put(root, "rotated_pointers", json_number(n->rotated));
   json_put(root, "import_words", json_number(n->import_words));
   json_put(root, "dead", json_number(n->dead));
   json_put(root, "kept", json_number(n->kept));

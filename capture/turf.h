@@ -55,6 +55,8 @@ struct bytes {
 };
 void put_bytes(struct bytes *b, const void *data, size_t n);
 void put_uleb(struct bytes *b, uint64_t n);
+/* The number at *at, which is moved behind it; false when it does not end before end. */
+bool get_uleb(const unsigned char **at, const unsigned char *end, uint64_t *n);
 
 /* Copies to memory that is all zero, and leaves pages alone that shall be zero. */
 void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
@@ -62,6 +64,8 @@ void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
 /* A pointer of the file's machine, of word bytes, at any address. */
 uint64_t get_word(const void *p, unsigned word);
 void put_word(void *p, unsigned word, uint64_t value);
+/* The value of a word of so many bytes, rotated to the left by less than its bits. */
+uint64_t rotate_left(uint64_t value, unsigned word, unsigned by);
 
 /* read.c: what an ELF file says, without libelf types */
 
@@ -262,9 +266,10 @@ struct site {
   size_t offset; /* in the region */
   size_t size;   /* the word, or any number of bytes for ZERO and KEEP */
   enum kind kind;
-  bool by_ldso;   /* IMPORT or POINTER: the dynamic linker's own relocation stays */
-  size_t import;  /* IMPORT: index into plan.imports */
-  uint64_t value; /* POINTER: the link-time address */
+  bool by_ldso;     /* IMPORT or POINTER: the dynamic linker's own relocation stays */
+  size_t import;    /* IMPORT: index into plan.imports */
+  uint64_t value;   /* POINTER: the link-time address */
+  unsigned rotated; /* POINTER: bits that the word is rotated to the right by */
 };
 
 struct import {
@@ -358,8 +363,9 @@ void policy_free(struct policy *p);
 /* Offsets and sizes as in struct urf_note. */
 struct table {
   struct bytes bytes;
-  uint64_t relr, relr_size, odd, odd_size, imports, n_imports, protections, n_protections;
-  uint64_t recipe, recipe_size, n_pointers, n_odd, n_import_sites;
+  uint64_t relr, relr_size, odd, odd_size, rotated, rotated_size;
+  uint64_t imports, n_imports, protections, n_protections, recipe, recipe_size;
+  uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
 };
 void place(struct table *t, const struct library *lib, const struct plan *plan);
 

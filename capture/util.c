@@ -110,6 +110,17 @@ void put_uleb(struct bytes *b, uint64_t n)
   } while (n >>= 7);
 }
 
+bool get_uleb(const unsigned char **at, const unsigned char *end, uint64_t *n)
+{
+  *n = 0;
+  for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+    *n |= (uint64_t)(**at & 0x7f) << shift;
+    if (!(*(*at)++ & 0x80))
+      return true;
+  }
+  return false;
+}
+
 void copy_sparse(unsigned char *to, const unsigned char *from, size_t n)
 {
   static const unsigned char zeros[4096];
@@ -127,6 +138,13 @@ uint64_t get_word(const void *p, unsigned word)
   if (word == sizeof half)
     return memcpy(&half, p, sizeof half), half;
   return memcpy(&whole, p, sizeof whole), whole;
+}
+
+uint64_t rotate_left(uint64_t value, unsigned word, unsigned by)
+{
+  const unsigned bits = 8 * word;
+  const uint64_t mask = ~(uint64_t)0 >> (64 - bits);
+  return by ? (value << by | (value & mask) >> (bits - by)) & mask : value;
 }
 
 void put_word(void *p, unsigned word, uint64_t value)

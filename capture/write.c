@@ -189,10 +189,12 @@ static void put_note(struct writer *w, uint64_t offset)
   n.table_size = w->tail.n;
   n.relr = t->relr, n.relr_size = t->relr_size;
   n.odd = t->odd, n.odd_size = t->odd_size;
+  n.rotated = t->rotated, n.rotated_size = t->rotated_size;
   n.imports = t->imports, n.n_imports = t->n_imports;
   n.protections = t->protections, n.n_protections = t->n_protections;
   n.origin = w->origin, n.origin_size = w->tail.n - w->origin;
-  n.n_pointers = t->n_pointers, n.n_odd = t->n_odd, n.n_import_sites = t->n_import_sites;
+  n.n_pointers = t->n_pointers, n.n_odd = t->n_odd, n.n_rotated = t->n_rotated;
+  n.n_import_sites = t->n_import_sites;
   n.image_hash[0] = n.image_hash[1] = 0; /* see put_hash */
   n.input_hash[0] = w->lib->hash[0], n.input_hash[1] = w->lib->hash[1];
   memset(n.tool, 0, sizeof n.tool);

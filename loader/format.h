@@ -48,10 +48,11 @@ struct urf_note {
   uint64_t table, table_size;          /* .urf.table; the following are byte offsets into it */
   uint64_t relr, relr_size;            /* pointers at aligned words: RELR as in the gABI */
   uint64_t odd, odd_size;              /* pointers anywhere else: a site list */
+  uint64_t rotated, rotated_size;      /* pointers whose bits are rotated: see below */
   uint64_t imports, n_imports;         /* struct urf_import, in the order of the site lists */
   uint64_t protections, n_protections; /* struct urf_protection */
   uint64_t origin, origin_size; /* struct urf_origin, one behind the other; not read at load */
-  uint64_t n_pointers, n_odd, n_import_sites;
+  uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
   uint64_t image_hash[2];       /* XXH3-128 of this file as input_hash, itself taken as 0 */
   uint64_t input_hash[2];       /* XXH3-128 of the library that was frozen, see urf_origin */
   char tool[16];                /* version of turf, NUL-padded */
@@ -101,7 +102,9 @@ struct urf_origin {
  *   keep OFFSET SIZE     zero OFFSET SIZE   dead OFFSET      bytes of the region, in hex */
 
 /* A site list is a sequence of ULEB128 numbers (DWARF 5, 7.6): the distance of each site from the
- * one before, in bytes; the first counts from the start of the region. */
+ * one before, in bytes; the first counts from the start of the region.  In the list of rotated words
+ * each distance is followed by another number: by how many bits the pointer was rotated to the
+ * right. */
 
 /* Exported by a capture host under URF_HOST_SYMBOL; its presence tells the loader of an unfrozen
  * library that it is being captured.  The host fills the first part, the loader the second. */
@@ -120,7 +123,7 @@ struct urf_host {
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x128, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x140, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 40, "same layout on every machine");
 
 #endif

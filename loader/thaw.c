@@ -103,6 +103,12 @@ static void must_hold(const struct image *image, uintptr_t at, const char *list)
     damaged(list);
 }
 
+static uintptr_t rotate_left(uintptr_t n, unsigned by)
+{
+  const unsigned bits = 8 * sizeof n;
+  return n << by % bits | n >> (bits - by % bits) % bits;
+}
+
 /* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that
  * follow the last one covered. */
 static void relocate_words(const struct image *image)
@@ -136,6 +142,23 @@ static void relocate_odd(const struct image *image)
     at += get_uleb(&list);
     must_hold(image, at, "odd");
     ((struct word *)at)->value += image->bias;
+  }
+}
+
+/* A hash of an address, or a tagged one, that keeps all of its bits. */
+static void relocate_rotated(const struct image *image)
+{
+  const unsigned char *list = (const unsigned char *)image->table + NOTE->rotated;
+  const unsigned char *end = list + NOTE->rotated_size;
+  uintptr_t at = image->region;
+  while (list < end) {
+    at += get_uleb(&list);
+    must_hold(image, at, "rotated");
+    if (list == end)
+      damaged("rotated");
+    const unsigned by = (unsigned)get_uleb(&list) % (8 * sizeof at);
+    struct word *word = (void *)at;
+    word->value = rotate_left(rotate_left(word->value, by) + image->bias, 8 * sizeof at - by);
   }
 }
 
@@ -284,6 +307,7 @@ static void check_table(const struct image *image)
   if (!array_inside(NOTE->relr, NOTE->relr_size / sizeof(uintptr_t), sizeof(uintptr_t)) ||
       (NOTE->relr_size && *(const uintptr_t *)(const void *)(table + NOTE->relr) & 1) ||
       !list_inside(table, NOTE->odd, NOTE->odd_size) ||
+      !list_inside(table, NOTE->rotated, NOTE->rotated_size) ||
       !array_inside(NOTE->imports, NOTE->n_imports, sizeof(struct urf_import)) ||
       !array_inside(NOTE->protections, NOTE->n_protections, sizeof(struct urf_protection)))
     damaged(".urf.table");
@@ -337,7 +361,7 @@ static void report(uintptr_t bias)
   say("urf: ");
   say(own_name());
   count(": frozen; bias is a multiple of 4096: ", bias / 4096);
-  count("; pointers relocated: ", bias ? NOTE->n_pointers + NOTE->n_odd : 0);
+  count("; pointers relocated: ", bias ? NOTE->n_pointers + NOTE->n_odd + NOTE->n_rotated : 0);
   count("; imports bound: ", NOTE->n_import_sites);
   say("\n");
 }
@@ -354,6 +378,7 @@ static void thaw(uintptr_t bias)
   if (bias) {
     relocate_words(&image);
     relocate_odd(&image);
+    relocate_rotated(&image);
   }
   S->owned = (uintptr_t)NOTE->heap + bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);

@@ -169,6 +169,50 @@ static void test_pointers(void)
   CHECK(plan.image[32] == 0xff && plan.image[49] == 0xff);
 }
 
+static void set_rotated(size_t offset, uint64_t addend, unsigned by)
+{
+  for (int r = 0; r < RUNS; r++)
+    set(r, offset, rotate_left(bias[r] + addend, 8, 64 - by));
+}
+
+/* Whether the pointers of the plan, relocated, make the region of that run. */
+static bool thaws_to(int r)
+{
+  unsigned char *image = xalloc(SIZE);
+  memcpy(image, plan.image, SIZE);
+  for (size_t i = 0; i < plan.sites.n; i++) {
+    const struct site *s = &plan.sites.at[i];
+    uint64_t pointer = rotate_left(get_word(image + s->offset, 8), 8, s->rotated) + bias[r];
+    put_word(image + s->offset, 8, rotate_left(pointer, 8, (64 - s->rotated) % 64));
+  }
+  bool same = memcmp(image, run[r].region, SIZE) == 0;
+  free(image);
+  return same;
+}
+
+static void test_rotated(void)
+{
+  size_t bad[1];
+  start();
+  for (unsigned by = 1; by < 64; by++)
+    set_rotated(16 * by, DATA + by, by);
+  set_all(1200, bias, DATA), set_all(1211, bias, DATA);
+  go(NULL);
+  CHECK(plan.sites.n == 65 && plan.findings.n == 0);
+  for (int r = 0; r < RUNS; r++)
+    CHECK(thaws_to(r) && prove(&plan, &run[r], false, bad, 1) == 0);
+  CHECK(site_at(16 * 4)->rotated == 4 && site_at(16 * 4)->value == DATA + 4);
+  run[1].region[16 * 4 + 4] ^= 1;
+  CHECK(prove(&plan, &run[1], false, bad, 1) == 1 && bad[0] == 16 * 4);
+  start();
+  set_rotated(16, DATA + 0x10001, 4); /* out of the image */
+  set_rotated(32 + 3, DATA, 4);       /* at no place for a number */
+  for (int r = 0; r < RUNS; r++)
+    set(r, 64, (bias[r] + DATA) >> 4 & ~(uint64_t)0xffff); /* without some of the bits */
+  go(NULL);
+  CHECK(plan.sites.n == 0 && plan.findings.n >= 3);
+}
+
 static void test_not_pointers(void)
 {
   start();
@@ -289,6 +333,8 @@ static void test_table(void)
         set_all(at, bias, DATA + at);
       else if (seed >> 24 < (unsigned)round + 3)
         set_all(at, other, seed >> 16 & 1 ? 0x1100 : 0x5010);
+      else if (seed >> 24 < (unsigned)round + 5 && at % 8 == 0)
+        set_rotated(at, DATA + at, (seed >> 8) % 20 * 2 + 1);
       at += 8 + (round & 1 && (seed & 0x7000) == 0 ? 3 : 0) + (seed >> 13 & 1 ? 0 : (size_t)round);
     }
     go(NULL);
@@ -296,6 +342,7 @@ static void test_table(void)
     place(&t, &lib, &plan);
     lib.note.relr = t.relr, lib.note.relr_size = t.relr_size;
     lib.note.odd = t.odd, lib.note.odd_size = t.odd_size;
+    lib.note.rotated = t.rotated, lib.note.rotated_size = t.rotated_size;
     lib.note.imports = t.imports, lib.note.n_imports = t.n_imports;
     lib.note.recipe = t.recipe, lib.note.recipe_size = t.recipe_size;
     lib.table = t.bytes.at;
@@ -307,7 +354,8 @@ static void test_table(void)
     for (size_t i = 0; i < plan.sites.n && i < back.sites.n; i++)
       CHECK(back.sites.at[i].offset == plan.sites.at[i].offset &&
             back.sites.at[i].kind == plan.sites.at[i].kind &&
-            back.sites.at[i].value == plan.sites.at[i].value);
+            back.sites.at[i].value == plan.sites.at[i].value &&
+            back.sites.at[i].rotated == plan.sites.at[i].rotated);
     plan_free(&back);
     free(t.bytes.at);
     error_free(&e);
@@ -340,6 +388,7 @@ int main(void)
 {
   test_diff();
   test_pointers();
+  test_rotated();
   test_not_pointers();
   test_imports();
   test_stack();

@@ -16,6 +16,7 @@ static struct file {
   struct {
     uintptr_t pointers[POINTERS];
     unsigned char odd[40];
+    uintptr_t rotated;
     uintptr_t imports[3];
   } data;
   struct state state;
@@ -24,7 +25,7 @@ static struct file {
     uintptr_t relr[4];
     struct urf_import imports[2];
     struct urf_protection protections[1];
-    unsigned char odd[8], sites[8];
+    unsigned char odd[8], sites[8], rotated[4];
     char text[64];
   } table;
   char tail[8];
@@ -74,7 +75,12 @@ static void make(void)
   file.table.odd[0] = (unsigned char)(first | 0x80);
   file.table.odd[1] = (unsigned char)(first >> 7);
   file.table.odd[2] = 20;
-  const uint64_t imports = sizeof file.data.pointers + sizeof file.data.odd;
+  const uint64_t rotated = sizeof file.data.pointers + sizeof file.data.odd;
+  file.data.rotated = rotate_left(ADDRESS(file.heap[5]), 60);
+  file.table.rotated[0] = (unsigned char)(rotated | 0x80);
+  file.table.rotated[1] = (unsigned char)(rotated >> 7);
+  file.table.rotated[2] = 4;
+  const uint64_t imports = rotated + sizeof file.data.rotated;
   file.table.sites[0] = (unsigned char)(imports | 0x80);
   file.table.sites[1] = (unsigned char)(imports >> 7);
   file.table.sites[2] = 8;
@@ -113,6 +119,8 @@ static void make(void)
                                 .relr_size = sizeof file.table.relr,
                                 .odd = OFFSET(file.table.odd),
                                 .odd_size = 3,
+                                .rotated = OFFSET(file.table.rotated),
+                                .rotated_size = 3,
                                 .imports = OFFSET(file.table.imports),
                                 .n_imports = 2,
                                 .protections = OFFSET(file.table.protections),
@@ -173,6 +181,10 @@ static void damage(void)
   REFUSED(n->relr_size = UINT64_MAX);
   REFUSED(n->odd_size = UINT64_MAX - n->odd + 1);
   REFUSED(n->odd_size = 1); /* ends within a number */
+  REFUSED(n->rotated_size = 1);
+  REFUSED(n->rotated_size = 2); /* a place without its number of bits */
+  REFUSED(n->rotated_size = UINT64_MAX);
+  REFUSED(file.table.rotated[0] = 0xff, file.table.rotated[1] = 0xff);
   REFUSED(n->n_imports = UINT64_MAX / sizeof(struct urf_import) + 2);
   REFUSED(n->n_imports = UINT64_MAX);
   REFUSED(n->imports += 1);
@@ -208,6 +220,7 @@ static void whole(void)
   const uintptr_t odd = (uintptr_t)&file.heap[7];
   MUST(memcmp(file.data.odd + 1, &odd, sizeof odd) == 0);
   MUST(memcmp(file.data.odd + 21, &odd, sizeof odd) == 0);
+  MUST(rotate_left(file.data.rotated, 4) == (uintptr_t)&file.heap[5]);
   const uintptr_t function = (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") + 5;
   MUST(file.data.imports[0] == function && file.data.imports[1] == function);
   MUST(file.data.imports[2] == (uintptr_t)stdout);
