@@ -202,30 +202,30 @@ static int take_modules(struct capture *c, const struct library *lib, struct mod
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
 }
 
-/* One line of /proc/PID/maps, proc_pid_maps(5). */
-static bool parse_mapping(struct mapping *m, const char *line)
+/* One line of /proc/PID/maps, proc_pid_maps(5).  Returns its last field, NULL when it is no such
+ * line. */
+static const char *parse_mapping(struct mapping *m, const char *line)
 {
   char prot[8];
   int name = 0;
   if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &m->lo, &m->hi, prot, &name) != 3)
-    return false;
+    return NULL;
   m->prot = (prot[0] == 'r' ? PROT_READ : 0) | (prot[1] == 'w' ? PROT_WRITE : 0) |
             (prot[2] == 'x' ? PROT_EXEC : 0);
   const char *what = name ? line + name : "", *slash = strrchr(what, '/');
   snprintf(m->what, sizeof m->what, "%s", slash ? slash + 1 : what);
-  return true;
+  return what;
 }
 
-/* What init mapped over the region from elsewhere: shared memory or another file. */
+/* What init mapped over the region from elsewhere: shared memory or another file.  name is the last
+ * field of the line. */
 static bool is_foreign(const struct capture *c, const struct library *lib, const struct mapping *m,
-                       const char *line)
+                       const char *line, const char *name)
 {
   const uint64_t lo = c->bias + lib->note.data, hi = lo + c->size;
-  const char *slash = strrchr(lib->path, '/'), *own = slash ? slash + 1 : lib->path;
   if (m->hi <= lo || m->lo >= hi)
     return false;
-  return strchr(line, ' ')[4] == 's' ||
-         (*m->what && strncmp(m->what, own, sizeof m->what - 1) != 0);
+  return strchr(line, ' ')[4] == 's' || (*name && strcmp(name, process_path(c->process)) != 0);
 }
 
 static void note_protection(struct capture *c, const struct library *lib, const struct mapping *m)
@@ -242,10 +242,11 @@ static int take_maps(struct capture *c, const struct library *lib, struct error 
   const char *line = process_ask(c->process, e, "maps");
   for (; line && strcmp(line, "end") != 0; line = process_line(c->process, e)) {
     struct mapping m;
-    if (!parse_mapping(&m, line))
+    const char *name = parse_mapping(&m, line);
+    if (!name)
       break;
     *PUSH(&c->mappings) = m;
-    if (is_foreign(c, lib, &m, line))
+    if (is_foreign(c, lib, &m, line, name))
       return fail(e, REFUSED,
                   "%s: init mapped shared memory or a file (%s) over a part of the library's data; "
                   "do so after the load",
@@ -392,7 +393,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   if (!c->process || take_loaded(c, lib, e) || (init && initialise(c, o, lib, e)) ||
       seal(c, lib, init, &s, e))
     return -1;
-  process_doing(c->process, "the host program");
+  process_doing(c->process, "the process that init ran in");
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;
   if (init)
     c->align = s.align;
@@ -415,19 +416,25 @@ void capture_free(struct capture *c)
   free(c->blocks.at);
   free(c->allocations.at);
   free(c->protections.at);
+  error_free(&c->lost);
   *c = (struct capture){0};
 }
 
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held)
 {
-  struct error ignored = {0};
   uint64_t address = 0;
-  const char *line = process_ask(c->process, &ignored, "%s %s %s", held ? "held" : "resolve", name,
+  if (c->lost.text)
+    return 0;
+  const char *line = process_ask(c->process, &c->lost, "%s %s %s", held ? "held" : "resolve", name,
                                  *version ? version : "-");
-  if (!line || sscanf(line, "at %" SCNx64, &address) != 1)
-    address = 0;
-  error_free(&ignored);
+  if (line && sscanf(line, "at %" SCNx64, &address) != 1)
+    (void)unexpected(c->lib, line, &c->lost);
   return address;
+}
+
+int capture_lost(const struct capture *c, struct error *e)
+{
+  return c->lost.text ? fail(e, c->lost.status, "%s", c->lost.text) : 0;
 }
 
 /* How far things that have the same name in both processes are apart. */

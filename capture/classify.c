@@ -254,10 +254,21 @@ static void look_at_slot(struct context *x, const struct slot *slot)
   keep_slot(x, (struct site){.offset = at, .kind = SITE_IMPORT, .import = import});
 }
 
-static int by_value(const void *a, const void *b)
+/* Marks the library's own symbols that have the address, by their first byte or around it. */
+static void want_owns(const struct library *lib, uint64_t address, bool *wanted)
 {
-  const struct symbol *x = a, *y = b;
-  return x->value < y->value ? -1 : x->value > y->value;
+  size_t lo = 0, hi = lib->owns.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (lib->owns.at[middle].value <= address)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  if (!lo)
+    return;
+  for (uint64_t last = lib->owns.at[lo - 1].value; lo && lib->owns.at[lo - 1].value == last; lo--)
+    wanted[lo - 1] |= address == last || address - last < lib->owns.at[lo - 1].size;
 }
 
 /* Conditions for the load: the library's own symbols that frozen pointers or the region's contents
@@ -266,18 +277,11 @@ static void name_own_symbols(struct context *x)
 {
   const struct library *lib = x->lib;
   bool *wanted = xalloc(lib->owns.n * sizeof *wanted);
-  for (size_t i = 0; i < x->plan->sites.n && lib->owns.n; i++) {
-    const struct site *s = &x->plan->sites.at[i];
-    struct symbol key = {.value = s->value};
-    const struct symbol *own = s->kind != SITE_POINTER ? NULL
-                                                       : bsearch(&key, lib->owns.at, lib->owns.n,
-                                                                 sizeof *lib->owns.at, by_value);
-    if (own)
-      wanted[own - lib->owns.at] = true;
-  }
+  for (size_t i = 0; i < x->plan->sites.n; i++)
+    if (x->plan->sites.at[i].kind == SITE_POINTER)
+      want_owns(lib, x->plan->sites.at[i].value & ADDRESS_MASK, wanted);
   for (size_t i = 0; i < lib->owns.n; i++)
-    if (!lib->owns.at[i].function || wanted[i] ||
-        (i && wanted[i - 1] && lib->owns.at[i].value == lib->owns.at[i - 1].value))
+    if (!lib->owns.at[i].function || wanted[i])
       new_import(x, lib->owns.at[i].name, "", "", URF_IMPORT_OWN, (int64_t)lib->owns.at[i].value);
   free(wanted);
 }
@@ -322,24 +326,6 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
   return true;
 }
 
-static void look_for_pointers_to(struct context *x, const struct mapping *m)
-{
-  size_t site = 0;
-  for (size_t at = 0; at + x->word <= x->plan->size; at += x->word) {
-    uint64_t v = value_in(x, 0, at);
-    if (v < m->lo || v >= m->hi)
-      continue;
-    while (site < x->plan->sites.n &&
-           x->plan->sites.at[site].offset + x->plan->sites.at[site].size <= at)
-      site++;
-    if (site < x->plan->sites.n && x->plan->sites.at[site].offset < at + x->word)
-      continue;
-    struct finding *f = PUSH(&x->plan->findings);
-    *f = (struct finding){.offset = at, .size = x->word, .cause = FIND_MAPPING};
-    snprintf(f->what, sizeof f->what, "%.80s at a fixed address", m->what);
-  }
-}
-
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy)
 {
@@ -361,9 +347,6 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
     explain_span(&x, &spans->list.at[i]);
   plan_sort(plan);
   name_own_symbols(&x);
-  for (size_t i = 0; i < runs[0].mappings.n; i++)
-    if (mapping_is_fixed(runs, n, &runs[0].mappings.at[i]))
-      look_for_pointers_to(&x, &runs[0].mappings.at[i]);
   for (size_t i = 0; policy && i < policy->lines.n; i++)
     if (policy->lines.at[i].action == ACT_KEEP && policy->lines.at[i].used)
       *PUSH(&plan->keeps) = policy->lines.at[i].range;

@@ -11,7 +11,10 @@
 
 #include "turf.h"
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20, PROOF_SEED = 1000 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20 };
+
+/* Of the proofs' processes: apart from those of all runs, see place_of_library in trace.c. */
+enum { PROOF_SEED = 5050 };
 
 /* Everything that a freeze or a verification holds. */
 struct work {
@@ -160,9 +163,38 @@ static int compare_runs(struct work *w, struct error *e)
     diff(&spans, regions, w->n, plan->size);
     classify(plan, &w->lib, w->runs, w->n, &spans, w->o->policy ? &w->policy : NULL);
   }
+  for (size_t i = 0; i < w->n && !status; i++)
+    status = capture_lost(&w->runs[i], e);
   free(spans.list.at);
   free(regions);
   return status;
+}
+
+/* The words that lead there are the same in every run, and so no findings. */
+static int fail_fixed(const struct work *w, const struct mapping *m, struct error *e)
+{
+  const unsigned word = w->lib.word;
+  struct bytes text = {0};
+  const char *before = "; it is used in ";
+  unsigned n = 0;
+  for (size_t at = 0; at + word <= w->plan.size && n < 4; at += word) {
+    uint64_t value = get_word(w->runs[0].region + at, word);
+    if (value < m->lo || value >= m->hi)
+      continue;
+    char *place = report_place(&w->lib, &w->runs[0], at);
+    put_bytes(&text, before, strlen(before));
+    put_bytes(&text, place, strlen(place));
+    free(place);
+    before = ", ";
+    n++;
+  }
+  put_bytes(&text, "", 1);
+  fail(e, REFUSED,
+       "%s: init made a mapping at the fixed address 0x%" PRIx64
+       ", which is not there where the library is loaded: map it at first use%s",
+       w->lib.path, m->lo, (char *)text.at);
+  free(text.at);
+  return -1;
 }
 
 static int judge(struct work *w, struct error *e)
@@ -175,15 +207,9 @@ static int judge(struct work *w, struct error *e)
     return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
                 plan->findings.n, plan->findings.n == 1 ? "" : "s");
   }
-  for (size_t i = 0; i < w->runs[0].mappings.n; i++) {
-    const struct mapping *m = &w->runs[0].mappings.at[i];
-    if (mapping_is_fixed(w->runs, w->n, m))
-      return fail(e, REFUSED,
-                  "%s: init made a mapping at the fixed address 0x%" PRIx64
-                  "; where the library is "
-                  "loaded it is not there: map it at first use",
-                  w->lib.path, m->lo);
-  }
+  for (size_t i = 0; i < w->runs[0].mappings.n; i++)
+    if (mapping_is_fixed(w->runs, w->n, &w->runs[0].mappings.at[i]))
+      return fail_fixed(w, &w->runs[0].mappings.at[i], e);
   return w->o->policy ? policy_check_used(&w->policy, e) : 0;
 }
 
@@ -253,29 +279,34 @@ static int fail_proof(struct work *w, const char *path, const char *which, const
   return -1;
 }
 
+static int hold_against(struct work *w, struct capture *c, bool thawed, const char *path,
+                        const char *which, struct error *e)
+{
+  size_t bad[BAD_AT_MOST], n = prove(&w->plan, c, thawed, bad, BAD_AT_MOST);
+  if (capture_lost(c, e))
+    return -1;
+  return n ? fail_proof(w, path, which, bad, n, e) : 0;
+}
+
 /* A fresh init against the plan. */
 static int prove_live(struct work *w, const char *path, struct error *e)
 {
-  size_t bad[BAD_AT_MOST];
   progress(w, "proof, with a fresh init", 0, 0);
   if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true, e))
     return -1;
-  size_t n = prove(&w->plan, &w->proof, false, bad, BAD_AT_MOST);
-  return n ? fail_proof(w, path, "another fresh init are", bad, n, e) : 0;
+  return hold_against(w, &w->proof, false, path, "another fresh init are", e);
 }
 
 /* The frozen file, loaded, against the plan. */
 static int prove_frozen(struct work *w, const char *path, struct error *e)
 {
-  size_t bad[BAD_AT_MOST];
   progress(w, "proof, with the frozen library", 0, 0);
   if (take(w, &w->proof, w->n, path, &w->frozen, PROOF_SEED + 1, false, e)) {
     if (e->status == REFUSED)
       e->status = MISMATCH; /* it is turf's output that does not load */
     return -1;
   }
-  size_t n = prove(&w->plan, &w->proof, true, bad, BAD_AT_MOST);
-  return n ? fail_proof(w, w->o->input, "the frozen library, once loaded, are", bad, n, e) : 0;
+  return hold_against(w, &w->proof, true, w->o->input, "the frozen library, once loaded, are", e);
 }
 
 static int write_and_prove(struct work *w, struct error *e)
@@ -386,16 +417,15 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
   recipe_each((const char *)w->frozen.table + w->frozen.note.recipe, w->frozen.note.recipe_size,
               recall, o);
   w->runs = xalloc(sizeof *w->runs);
+  w->n = 1;
   int status = place_read(&w->plan, &w->frozen, e) ||
                write_original(&w->frozen, &temporary[1], e) ||
                library_read(&w->lib, temporary[1], e) ||
                take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e);
   if (!status) {
-    size_t bad[BAD_AT_MOST];
-    w->n = 1;
     learn_slots(&w->plan, &w->runs[0]);
-    size_t n = prove(&w->plan, &w->runs[0], false, bad, BAD_AT_MOST);
-    status = n ? fail_proof(w, path, "a fresh init are", bad, n, e) : prove_frozen(w, path, e);
+    status = hold_against(w, &w->runs[0], false, path, "a fresh init are", e) ||
+             prove_frozen(w, path, e);
   }
   return status ? -1 : 0;
 }

@@ -119,9 +119,14 @@ static char *told(const struct process *p)
   return (char *)out.at;
 }
 
-/* Why there is no answer. */
+/* Why there is no answer.  The end of the socket comes before the news of the process's. */
 static int fail_ended(struct process *p, struct error *e)
 {
+  for (int i = 0; i < 500 && !p->ended && !p->late; i++) {
+    handle_events(p);
+    if (!p->ended)
+      poll(NULL, 0, 10);
+  }
   char *said = told(p);
   if (p->late)
     fail(e, REFUSED, "%s: %s did not end within %d s; allow more with --time-limit SECONDS%s",
@@ -134,6 +139,11 @@ static int fail_ended(struct process *p, struct error *e)
          p->ended ? WEXITSTATUS(p->status) : 0, said);
   free(said);
   return -1;
+}
+
+const char *process_path(const struct process *p)
+{
+  return p->path;
 }
 
 void process_doing(struct process *p, const char *format, ...)
@@ -189,12 +199,6 @@ static int fill(struct process *p, struct error *e)
     p->n += (size_t)got;
     return 0;
   }
-  /* the end of the socket comes before the news of the process's */
-  for (int i = 0; i < 500 && !p->ended; i++) {
-    handle_events(p);
-    if (!p->ended)
-      poll(NULL, 0, 10);
-  }
   return fail_ended(p, e);
 }
 
@@ -246,7 +250,9 @@ int process_read(struct process *p, void *out, size_t n, struct error *e)
 
 uint64_t process_fault(const struct process *p)
 {
-  return p->ended && WIFSIGNALED(p->status) ? p->displaced.fault : 0;
+  const struct displacement *d = &p->displaced;
+  bool same = p->ended && WIFSIGNALED(p->status) && WTERMSIG(p->status) == d->fault_signal;
+  return same && p->pid == d->fault_pid ? d->fault : 0;
 }
 
 static char *host_path(const struct options *o, const struct library *lib)

@@ -77,7 +77,7 @@ static uint64_t draw(unsigned seed, uint64_t step)
 static uint64_t place_of_library(const struct displacement *d)
 {
   const uint64_t circle = (uint64_t)1 << 44, third = circle / 3, run = (d->seed - 1) % 100;
-  const uint64_t start = draw(d->seed / 100, (uint64_t)1 << 32) % circle;
+  const uint64_t start = draw(0, (uint64_t)1 << 32) % circle; /* a repeated run's, too */
   return (LOWEST << run) +
          (start / d->align + run * (third / d->align)) % (circle / d->align) * d->align;
 }
@@ -201,7 +201,7 @@ bool trace_event(int pid, int status, struct displacement *d)
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     struct user_regs_struct regs;
     if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
-      d->fault = regs.REG_IP;
+      d->fault = regs.REG_IP, d->fault_signal = sig, d->fault_pid = pid;
   }
   /* an event and the stop of a new child are the tracer's; any other signal is the program's */
   long deliver = event || sig == SIGSTOP ? 0 : sig;

@@ -159,6 +159,8 @@ struct process;
  * amounts that depend on seed only, and aligned to align.  NULL and an error when it cannot. */
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
                               unsigned seed, uint64_t align, struct error *e);
+/* The file that it loads, with no symbolic link in its name. */
+const char *process_path(const struct process *p);
 /* What it is busy with from now on, for the message when it comes to grief. */
 void process_doing(struct process *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -185,7 +187,9 @@ struct displacement {
   uint64_t align;      /* of every address */
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t step;       /* mappings so far */
-  uint64_t fault;      /* address of the instruction that was stopped by a signal, or 0 */
+  /* the last signal of those that a fault raises: at which instruction of which process */
+  uint64_t fault;
+  int fault_signal, fault_pid;
 };
 /* Handles one wait status of the child or a descendant; false when it was no stop. */
 bool trace_event(int pid, int status, struct displacement *d);
@@ -227,6 +231,7 @@ struct capture {
   LIST(struct block) blocks;           /* of the in-image heap, by address */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
+  struct error lost;                       /* why it cannot be asked any more */
 };
 
 /* Exports of files, read once per path. */
@@ -234,14 +239,17 @@ struct module_cache;
 struct module_cache *module_cache_new(void);
 void module_cache_free(struct module_cache *c);
 
-/* init: run the init functions (a live capture), or only load (a frozen library). */
+/* init: run the init functions (a live capture), or only load (a frozen library).  In case of failure,
+ * too, the caller frees it. */
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
                  const char *path, unsigned seed, uint64_t align, bool init,
                  struct module_cache *cache, struct error *e);
 void capture_free(struct capture *c);
 /* Run-time address the symbol has for the library (version may be ""), 0 when there is none; held:
- * the pointer that is stored there. */
+ * the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
+ * then fails and says why. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
+int capture_lost(const struct capture *c, struct error *e);
 /* 0 when every thing in the two processes was displaced by an amount of its own. */
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,

@@ -162,21 +162,21 @@ static void relocate_rotated(const struct image *image)
   }
 }
 
-static void *look_in_module(const char *module, const char *name)
-{
-  void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD);
-  void *p = handle ? dlsym(handle, name) : 0;
-  if (handle)
-    dlclose(handle);
-  return p;
-}
-
-static void *look_in_process(const char *name, const char *version)
+static void *look_in(void *handle, const char *name, const char *version)
 {
   void *p = 0;
   if (*version && dlvsym_or_null)
-    p = dlvsym_or_null(RTLD_DEFAULT, name, version);
-  return p ? p : dlsym(RTLD_DEFAULT, name);
+    p = dlvsym_or_null(handle, name, version);
+  return p ? p : dlsym(handle, name);
+}
+
+static void *look_in_module(const char *module, const char *name, const char *version)
+{
+  void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD);
+  void *p = handle ? look_in(handle, name, version) : 0;
+  if (handle)
+    dlclose(handle);
+  return p;
 }
 
 /* As the dynamic linker would bind it: in the process, then (musl's RTLD_DEFAULT does not see a
@@ -184,14 +184,15 @@ static void *look_in_process(const char *name, const char *version)
  * library does not refer to itself, a pointer handed out by that module, is looked up there first. */
 static uintptr_t look_up(const char *table, const struct urf_import *import)
 {
-  const char *name = table + import->name, *module = table + import->module;
+  const char *name = table + import->name, *version = table + import->version;
+  const char *module = table + import->module;
   const int module_first = import->kind == URF_IMPORT_MODULE;
   (void)dlerror();
-  void *p = module_first ? look_in_module(module, name) : 0;
+  void *p = module_first ? look_in_module(module, name, version) : 0;
   if (!p)
-    p = look_in_process(name, table + import->version);
+    p = look_in(RTLD_DEFAULT, name, version);
   if (!p && *module && !module_first)
-    p = look_in_module(module, name);
+    p = look_in_module(module, name, version);
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
   (void)dlerror();

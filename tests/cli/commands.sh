@@ -34,6 +34,13 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   "$TURF" verify bad.so >out.txt 2>&1 || status=$?
   [ $status -eq 4 ] || [ $status -eq 1 ] || fail "byte $offset of $end changed: verify: status $status"
 done
+# by another name
+ln -s b.so libb.so.1
+ln -s c.so libc.so.1
+run "$TURF" check ./libb.so.1
+freeze libb.so.1 d.so
+cmp c.so d.so || fail "the name of the input changed the output"
+run "$TURF" verify libc.so.1
 status=0
 "$TURF" check c.so 2>stderr || status=$?
 [ $status -eq 1 ] || fail "check of a urf library: status $status"

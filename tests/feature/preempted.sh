@@ -47,6 +47,29 @@ same want.txt out.txt "frozen it answers otherwise"
 with other.so -f ./own-c.so
 unusable on_event
 
+# the same with bits of the library's own in the pointer
+cat >tagged.c <<'END'
+#include "feature.h"
+int on_event(void) { return 1; }
+static volatile uintptr_t high, turned;
+int urf_init(void)
+{
+  high = (uintptr_t)on_event | (uintptr_t)1 << 56;
+  turned = (uintptr_t)on_event << 16;
+  return 0;
+}
+void answer(FILE *out)
+{
+  fprintf(out, "%d\n", ((int (*)(void))(high << 8 >> 8))() + ((int (*)(void))(turned >> 16))());
+}
+END
+three tagged
+run "$DRIVER" ./tagged-a.so >want.txt
+run "$DRIVER" -f ./tagged-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+with other.so -f ./tagged-c.so
+unusable on_event
+
 # a variable, which a program has a copy of
 cat >copy.c <<'END'
 #include "feature.h"
@@ -127,6 +150,32 @@ if [ $LIBC = glibc ]; then # it is a constant with musl
   with reopened.so -f ./stream-c.so
   [ $status -eq 0 ] || grep -q '^urf: .*stderr' err.txt || fail "$(cat err.txt)"
   [ $status -ne 0 ] || same want.txt out.txt "with another stderr it answers otherwise"
+fi
+
+# a pointer that another module handed out, to a version that is not the one of its name
+if [ $LIBC = glibc ]; then
+  cat >versions.c <<'END'
+int old(int n), new(int n);
+int old(int n) { return n + 1; }
+int new(int n) { return n + 2; }
+__asm__(".symver old,step@V1\n.symver new,step@@V2");
+int (*get_step(void))(int);
+int (*get_step(void))(int) { return old; }
+END
+  echo 'V1 { global: step; get_step; local: *; }; V2 { global: step; } V1;' >versions.map
+  build_plain libversions.so versions.c -- -Wl,-soname,libversions.so \
+    -Wl,--version-script=versions.map
+  cat >step.c <<'END'
+#include "feature.h"
+int (*get_step(void))(int);
+static int (*step)(int);
+int urf_init(void) { step = get_step(); return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", step(5), step == get_step()); }
+END
+  three step "$WORK/libversions.so" "-Wl,-rpath,$WORK"
+  run "$DRIVER" ./step-a.so >want.txt
+  run "$DRIVER" -f ./step-c.so >out.txt 2>/dev/null
+  same want.txt out.txt "frozen it answers otherwise"
 fi
 
 # two names of one function, which need not be one at load

@@ -7,10 +7,16 @@
 [ "$TURF" != none ] || exit 0
 
 cat >library.c <<'END'
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 static int *block;
+static void *(*copy)(void *, const void *, size_t);
+static sigjmp_buf back;
 int urf_init(void)
 {
   block = malloc(sizeof *block);
@@ -23,6 +29,22 @@ int crash(void) { *(volatile int *)0 = 1; return 0; }
 int give_up(void) { abort(); }
 int leave(void) { exit(0); }
 int orphan(void) { if (fork()) _exit(3); for (;;) pause(); }
+static void caught(int signal) { siglongjmp(back, signal); }
+int probe(void) { return *(volatile int *)0; }
+int handled(void)
+{
+  signal(SIGSEGV, caught);
+  if (!sigsetjmp(back, 1))
+    probe();
+  signal(SIGSEGV, SIG_DFL);
+  return raise(SIGTERM);
+}
+int later(void)
+{
+  struct itimerval soon = {{0, 0}, {0, 5000}};
+  copy = memcpy;
+  return setitimer(ITIMER_REAL, &soon, 0);
+}
 int hang(void) { for (;;) __asm__ volatile(""); }
 int much(void) { for (int i = 0; i < 100; i++) if (!malloc(1 << 20)) return 1; return 0; }
 void no_result(void) { block = malloc(sizeof *block), *block = 5; }
@@ -70,6 +92,9 @@ refused crash b.so --init crash
 refused give_up b.so --init give_up
 refused leave b.so --init leave
 refused "orphan ended the process, with status 3" b.so --init orphan
+refused "signal 14" b.so --init later
+refused "signal 15" b.so --init handled
+! grep -q probe stderr || fail "the message names the place of a fault that was handled"
 refused --time-limit b.so --init hang --time-limit 1
 refused __urf_heap_size b.so --init much # the message names a size that is enough
 bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
