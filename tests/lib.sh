@@ -11,8 +11,9 @@ cd "$WORK" || exit
 OUT=$WORK/out.so
 WARN='-Wall -Wextra'
 
+# on stderr: it may be called where a command's output is taken
 skip() {
-  echo "$*"
+  echo "$*" >&2
   exit 77
 }
 

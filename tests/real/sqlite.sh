@@ -1,13 +1,13 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2086
 # timeout: 400
+# only: glibc Debian's libsqlite3.a is built for glibc (__memcpy_chk, fcntl64)
 # SQLite 3.40 from Debian's static archive, with 50,000 rows in memory.
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"
 real=$here/real
 . "$real/real.inc"
 
-[ "$LIBC" = glibc ] || skip "Debian's libsqlite3.a is built for glibc (__memcpy_chk, fcntl64)"
 archive=$($CC_CMD -print-file-name=libsqlite3.a)
 [ -f "$archive" ] || skip "libsqlite3.a is missing (Debian package libsqlite3-dev)"
 
