@@ -19,7 +19,7 @@ known = $(shell $(CC) $(1) -E -x c /dev/null >/dev/null 2>&1 && echo $(1))
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified or inlined calls, unwind tables for the exceptions that pass operator new.
 LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distribute-patterns) \
-	-fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE -D__NO_INLINE__ -fexceptions -fcf-protection \
+	-fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE -D__NO_INLINE__ -fexceptions $(call known,-fcf-protection) \
 	-ffunction-sections -Iloader -Iloader/$(MACHINE)
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash

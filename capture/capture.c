@@ -48,7 +48,7 @@ void module_cache_free(struct module_cache *c)
   free(c);
 }
 
-/* NULL for what is no file (the vDSO). */
+/* NULL for what cannot be read: no symbol of it is known then. */
 static const struct exports *exports_of(struct module_cache *cache, const char *path)
 {
   for (size_t i = 0; i < cache->files.n; i++)
@@ -124,8 +124,6 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
 static int run_inits(struct capture *c, const struct options *o, const struct library *lib,
                      struct error *e)
 {
-  if (!o->inits.n)
-    return run_init(c, lib, "urf_init", e);
   for (size_t i = 0; i < o->inits.n; i++)
     if (run_init(c, lib, o->inits.at[i], e))
       return -1;

@@ -171,10 +171,10 @@ static bool leads_to_stack(const struct context *x, size_t start, bool *below)
 
 static bool is_dead(struct context *x, size_t d)
 {
-  uint64_t frame[100];
-  for (size_t r = 0; r < x->n && r < 100; r++)
+  uint64_t frame[MAX_RUNS];
+  for (size_t r = 0; r < x->n; r++)
     frame[r] = x->runs[r].frame;
-  unsigned low = lowest_difference(frame, x->n < 100 ? x->n : 100);
+  unsigned low = lowest_difference(frame, x->n);
   size_t starts[] = {d - d % x->word, d - low};
   for (size_t i = 0; i < 2; i++) {
     bool below;
@@ -331,10 +331,10 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
 {
   struct context x = {
       .plan = plan, .lib = lib, .runs = runs, .n = n, .policy = policy, .word = lib->word};
-  uint64_t bias[100];
-  for (size_t r = 0; r < n && r < 100; r++)
+  uint64_t bias[MAX_RUNS];
+  for (size_t r = 0; r < n; r++)
     bias[r] = runs[r].bias;
-  x.low_byte = lowest_difference(bias, n < 100 ? n : 100);
+  x.low_byte = lowest_difference(bias, n);
   plan->image = xalloc(plan->size);
   copy_sparse(plan->image, runs[0].region, plan->size);
   clear_by_policy(&x);

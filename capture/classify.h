@@ -58,8 +58,10 @@ bool leads_to_module(const struct context *x, size_t module, size_t d, size_t *s
                      uint64_t *offset);
 /* The import that such a word is, as an index into the plan's, or NO_IMPORT. */
 size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset);
+/* The plan's import with these words, which are copied, as an index; a new one when there is none. */
 size_t new_import(struct context *x, const char *name, const char *version, const char *module,
                   enum urf_import_kind kind, int64_t addend);
+/* The names that were looked up; the plan's imports stay. */
 void imports_free(struct context *x);
 
 /* finding.c */

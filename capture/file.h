@@ -1,4 +1,4 @@
-/* What read.c and exports.c share: an ELF file as the dynamic linker sees it, section headers or
+/* file.c, for read.c and exports.c: an ELF file as the dynamic linker sees it, section headers or
  * not. Nothing in the file is believed: every offset and size is held against the file's length. */
 #ifndef TURF_FILE_H
 #define TURF_FILE_H

@@ -95,7 +95,7 @@ static int take(struct work *w, struct capture *c, size_t n_before, const char *
 {
   uint64_t align = n_before ? w->runs[0].align : PAGE;
   int status = -1;
-  for (unsigned try = 0; try < TRIES && status; try++, seed += 100) {
+  for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
     capture_free(c);
     if (capture_take(c, w->o, lib, path, seed, align, init, w->cache, e))
@@ -103,7 +103,7 @@ static int take(struct work *w, struct capture *c, size_t n_before, const char *
     if (c->align > align && !n_before) { /* now that it is known what init needs */
       align = c->align;
       try--;
-      seed -= 100;
+      seed -= SEEDS;
       continue;
     }
     status = 0;
@@ -313,8 +313,10 @@ static int write_and_prove(struct work *w, struct error *e)
 {
   const char *output = w->o->output;
   if (write_frozen(&w->lib, &w->plan, &w->table, output, &temporary[0], e) ||
-      library_read(&w->frozen, temporary[0], e) || prove_frozen(w, temporary[0], e) ||
-      write_commit(temporary[0], output, e))
+      library_read(&w->frozen, temporary[0], e))
+    return -1;
+  library_rename(&w->frozen, output);
+  if (prove_frozen(w, temporary[0], e) || write_commit(temporary[0], output, e))
     return -1;
   char *name = temporary[0];
   temporary[0] = NULL; /* first: a signal's handler looks at it */
@@ -366,6 +368,8 @@ static int pipeline(struct work *w, bool writes, struct error *e)
                       .table = &w->table,
                       .run = &w->runs[0],
                       .runs = (int)w->n};
+  if (!o->quiet)
+    report_warnings(stderr, &w->lib);
   if (o->suggest)
     printf("# nothing to accept\n");
   else if (o->json || !o->quiet)
@@ -418,16 +422,17 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
               recall, o);
   w->runs = xalloc(sizeof *w->runs);
   w->n = 1;
-  int status = place_read(&w->plan, &w->frozen, e) ||
-               write_original(&w->frozen, &temporary[1], e) ||
-               library_read(&w->lib, temporary[1], e) ||
-               take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e);
-  if (!status) {
-    learn_slots(&w->plan, &w->runs[0]);
-    status = hold_against(w, &w->runs[0], false, path, "a fresh init are", e) ||
-             prove_frozen(w, path, e);
-  }
-  return status ? -1 : 0;
+  if (place_read(&w->plan, &w->frozen, e) || write_original(&w->frozen, &temporary[1], e) ||
+      library_read(&w->lib, temporary[1], e))
+    return -1;
+  library_rename(&w->lib, path);
+  if (take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e))
+    return -1;
+  learn_slots(&w->plan, &w->runs[0]);
+  return hold_against(w, &w->runs[0], false, path, "a fresh init are", e) ||
+                 prove_frozen(w, path, e)
+             ? -1
+             : 0;
 }
 
 int verify(const struct options *given, struct error *e)

@@ -3,8 +3,8 @@
  *   host FD LIBRARY
  *
  * It talks over the socket FD, one line per request and answer; see run.c and capture.c for the
- * other end.  It does nothing on its own account between loading the library and the last init, so
- * that what the library sees is an idle process. */
+ * other end.  Between loading the library and the last init it does nothing on its own account, and
+ * what it is asked for (maps, memory) leaves no trace, so that the library sees an idle process. */
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -109,7 +109,7 @@ static int say_module(struct dl_phdr_info *info, size_t size, void *unused)
   }
   if (lo < hi)
     SAY("module %lx %lx %lx %s\n", (unsigned long)info->dlpi_addr,
-        (unsigned long)(info->dlpi_addr + (lo & ~(uintptr_t)4095)),
+        (unsigned long)(info->dlpi_addr + (lo & ~(uintptr_t)(PAGE - 1))),
         (unsigned long)(info->dlpi_addr + hi), info->dlpi_name);
   return 0;
 }
@@ -288,8 +288,7 @@ int main(int argc, char **argv)
     SAY("error %s\n", dlerror());
     return 1;
   }
-  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0),
-      (unsigned long)allocations);
+  SAY("loaded %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0));
   for (;;) {
     ssize_t got = read(line_fd, line + n, 1);
     if (got < 0 && errno == EINTR)

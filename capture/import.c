@@ -215,20 +215,19 @@ static const struct module *same_module(const struct context *x, size_t run, siz
 bool leads_to_module(const struct context *x, size_t module, size_t d, size_t *start,
                      uint64_t *offset)
 {
-  uint64_t bias[100];
-  size_t n = x->n < 100 ? x->n : 100;
-  for (size_t r = 0; r < n; r++) {
+  uint64_t bias[MAX_RUNS];
+  for (size_t r = 0; r < x->n; r++) {
     const struct module *m = same_module(x, r, module);
     if (!m)
       return false;
     bias[r] = m->bias;
   }
-  unsigned low = lowest_difference(bias, n);
+  unsigned low = lowest_difference(bias, x->n);
   *start = d - low;
   if (low >= x->word || d < low || !is_free(x, *start, x->word))
     return false;
   *offset = value_in(x, 0, *start) - bias[0];
-  for (size_t r = 1; r < n; r++)
+  for (size_t r = 1; r < x->n; r++)
     if (value_in(x, r, *start) - bias[r] != *offset)
       return false;
   const struct module *m = &x->runs[0].modules.at[module];

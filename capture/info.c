@@ -1,10 +1,10 @@
 /* turf info: what a turf or urf library holds. */
 
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
+#include "machine.h"
 
 enum { PAGE = 4096 };
 
@@ -119,11 +119,6 @@ static const char *libc_of(const struct facts *x)
   return x->lib->libc == LIBC_MUSL ? "musl" : "glibc";
 }
 
-static char *machine_of(const struct facts *x)
-{
-  return x->lib->machine == EM_X86_64 ? xstrdup("x86-64") : xprintf("%u", x->lib->machine);
-}
-
 static char *tool_of(const struct facts *x)
 {
   return xprintf("%.*s", (int)sizeof x->note->tool, x->note->tool);
@@ -206,11 +201,9 @@ static void print_text(FILE *f, const struct facts *x)
 {
   const struct library *lib = x->lib;
   const struct urf_note *note = x->note;
-  char *machine = machine_of(x);
   ROW(f, "file", "%s, %ju bytes", lib->path, (uintmax_t)lib->file_size);
   ROW(f, "kind", "%s%s", kind_of(x), x->frozen ? ", initialised" : ", not initialised");
-  ROW(f, "machine", "%s, %s", machine, libc_of(x));
-  free(machine);
+  ROW(f, "machine", "%s, %s", MACHINE_NAME, libc_of(x));
   ROW(f, "build-id", "%s", *lib->build_id ? lib->build_id : "none");
   ROW(f, "image", "0x%jx to 0x%jx", (uintmax_t)lib->lo, (uintmax_t)lib->hi);
   if (lib->preferred)
@@ -281,14 +274,12 @@ static void print_json(FILE *f, const struct facts *x)
   const struct library *lib = x->lib;
   const struct urf_note *note = x->note;
   json_t *root = json_object();
-  char *machine = machine_of(x);
   json_put(root, "file", json_text(lib->path));
   json_put(root, "file_size", json_number(lib->file_size));
   json_put(root, "kind", json_string(kind_of(x)));
   json_put(root, "frozen", json_boolean(x->frozen));
   json_put(root, "format", json_number(note->format));
-  json_put(root, "machine", json_string(machine));
-  free(machine);
+  json_put(root, "machine", json_string(MACHINE_NAME));
   json_put(root, "libc", json_string(libc_of(x)));
   json_put(root, "build_id", json_string(lib->build_id));
   json_put(root, "low", json_address(lib->lo));

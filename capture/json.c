@@ -7,8 +7,8 @@
 
 void json_put(json_t *object, const char *key, json_t *value)
 {
-  if (!value || json_object_set_new(object, key, value))
-    abort(); /* out of memory */
+  if (json_object_set_new(object, key, xcheck(value)))
+    xcheck(NULL);
 }
 
 json_t *json_text(const char *s)

@@ -12,7 +12,8 @@
 #include "turf.h"
 
 #define DEFAULT_INIT "urf_init"
-enum { DEFAULT_RUNS = 3, MAX_RUNS = 99, DEFAULT_TIME_LIMIT = 600, MAX_TIME_LIMIT = 1000000 };
+enum { DEFAULT_RUNS = 3, DEFAULT_TIME_LIMIT = 600, MAX_TIME_LIMIT = 1000000 };
+_Static_assert(MAX_RUNS == 99, "the help text below says so");
 
 /* An option; commands name those they take by their letters, which only some have on the command
  * line, too. */
@@ -39,7 +40,7 @@ static const struct {
      "given again"},
     {'c', false, "cwd", "DIR", "the directory to run init in (default: /)"},
     {'k', false, "keep", "DIR", "leave what each run looked like there, for debugging"},
-    {'t', false, "time-limit", "SECONDS", "for each process that runs init (default 600)"},
+    {'t', false, "time-limit", "SECONDS", "for each function of init (default 600)"},
     {'j', false, "json", NULL, "print the result as JSON"},
     {'v', true, "verbose", NULL, "say more"},
     {'q', true, "quiet", NULL, "say nothing but errors"},
@@ -121,7 +122,7 @@ static const struct command commands[] = {
      "FILE",
      "print what a turf or urf library holds",
      "Prints what FILE holds: region, heap, relocations by kind, imports, pages, identity.\n",
-     "jvqh",
+     "jh",
      run_info,
      {DONE, REFUSED, USAGE, SYSTEM, -1}},
     {"verify",
@@ -429,16 +430,4 @@ int main(int argc, char **argv)
     fprintf(stderr, "turf: %s\n", e.text);
   error_free(&e);
   return status;
-}
-
-char *turf_lib_dir(void)
-{
-  char *program = realpath("/proc/self/exe", NULL), *slash = program ? strrchr(program, '/') : NULL;
-  char *name = slash ? xprintf("%.*s/../lib", (int)(slash - program), program) : xstrdup("../lib");
-  char *dir = realpath(name, NULL);
-  free(program);
-  if (!dir)
-    return name;
-  free(name);
-  return dir;
 }

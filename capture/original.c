@@ -5,6 +5,7 @@
  * .urf.table, which tools that strip leave alone. */
 
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,9 +15,9 @@
 
 #include "write.h"
 
-#define MERGE                                                                                      \
-  32u /* original bytes that stand closer become one piece: two headers
-                                     of a piece and their padding are as long */
+/* Original bytes that stand closer to each other become one piece, which is no longer than two: their
+ * headers and padding. */
+enum { MERGE = 16 };
 
 /* Bytes of the input that the output has not. */
 struct run {
@@ -144,15 +145,11 @@ static GElf_Phdr *read_segments(const unsigned char *file, size_t size, size_t *
   return list;
 }
 
-/* What the hash does not cover, and the original has not: 0 in the ELF header. */
-static void clear_section_headers(unsigned char *header)
+/* What the hash does not cover, and the original has not. */
+static void clear_section_headers(unsigned char *at)
 {
-  bool wide = header[EI_CLASS] == ELFCLASS64;
-  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shoff) : offsetof(Elf32_Ehdr, e_shoff)), 0,
-         wide ? sizeof(Elf64_Off) : sizeof(Elf32_Off));
-  /* e_shentsize, e_shnum and e_shstrndx are the last three */
-  memset(header + (wide ? offsetof(Elf64_Ehdr, e_shentsize) : offsetof(Elf32_Ehdr, e_shentsize)), 0,
-         3 * sizeof(Elf64_Half));
+  ElfW(Ehdr) *header = (void *)at;
+  header->e_shoff = header->e_shentsize = header->e_shnum = header->e_shstrndx = 0;
 }
 
 /* The piece at *at, which then moves on; false at the end and where the table is damaged. */

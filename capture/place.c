@@ -24,6 +24,11 @@ static bool is_aligned(const struct library *lib, const struct site *s)
   return (lib->note.data + s->offset) % lib->word == 0;
 }
 
+static bool is_bound(const struct site *s)
+{
+  return s->kind == SITE_IMPORT && !s->by_ldso;
+}
+
 static bool is_relocated(const struct site *s)
 {
   return s->kind == SITE_POINTER && !s->by_ldso && !s->rotated;
@@ -68,31 +73,34 @@ static uint32_t put_string(struct bytes *strings, const char *s)
   return (uint32_t)(strings->n - n);
 }
 
-static uint64_t put_sites(struct table *t, const struct plan *plan, size_t import)
+/* The words of each import that the loader writes, one import's behind the other's. */
+struct words {
+  uint64_t *offset;
+  size_t *end; /* of each import's in offset; where the next one's begin */
+};
+
+static void words_init(struct words *w, const struct plan *plan)
 {
-  uint64_t at = 0, n = 0;
-  for (size_t i = 0; i < plan->sites.n; i++) {
-    const struct site *s = &plan->sites.at[i];
-    if (s->kind != SITE_IMPORT || s->by_ldso || s->import != import)
-      continue;
-    put_uleb(&t->bytes, s->offset - at);
-    at = s->offset;
-    n++;
+  size_t n = 0, *next = xalloc(plan->imports.n * sizeof *next);
+  *w = (struct words){NULL, xalloc(plan->imports.n * sizeof *w->end)};
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (is_bound(&plan->sites.at[i]))
+      w->end[plan->sites.at[i].import]++;
+  for (size_t i = 0; i < plan->imports.n; i++) {
+    next[i] = n;
+    n = w->end[i] += n;
   }
-  return n;
+  w->offset = xalloc(n * sizeof *w->offset);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (is_bound(&plan->sites.at[i]))
+      w->offset[next[plan->sites.at[i].import]++] = plan->sites.at[i].offset;
+  free(next);
 }
 
-/* Whether the loader has to look at it. */
-static bool is_placed(const struct plan *plan, size_t import)
+static void words_free(struct words *w)
 {
-  const enum urf_import_kind kind = plan->imports.at[import].kind;
-  if (kind == URF_IMPORT_OWN || kind == URF_IMPORT_SAME || kind == URF_IMPORT_SAME_VALUE)
-    return true;
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].kind == SITE_IMPORT && !plan->sites.at[i].by_ldso &&
-        plan->sites.at[i].import == import)
-      return true;
-  return false;
+  free(w->offset);
+  free(w->end);
 }
 
 static void place_odd(struct table *t, const struct library *lib, const struct plan *plan)
@@ -126,20 +134,30 @@ static void place_rotated(struct table *t, const struct plan *plan)
   t->rotated_size = t->bytes.n - t->rotated;
 }
 
+static uint64_t put_words(struct table *t, const uint64_t *offset, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    put_uleb(&t->bytes, offset[i] - (i ? offset[i - 1] : 0));
+  return n;
+}
+
 /* Import records first, as they must be aligned; their lists and names are filled in behind. */
 static void place_imports(struct table *t, const struct plan *plan)
 {
   struct bytes strings = {0};
+  struct words words;
   LIST(struct urf_import) list = {0};
+  words_init(&words, plan);
   put_string(&strings, "");
   for (size_t i = 0; i < plan->imports.n; i++) {
     const struct import *m = &plan->imports.at[i];
-    if (!is_placed(plan, i))
+    const size_t first = i ? words.end[i - 1] : 0, n = words.end[i] - first;
+    if (!n && !is_condition(m->kind))
       continue;
     struct urf_import *import = PUSH(&list);
     *import = (struct urf_import){.kind = m->kind, .addend = m->addend};
     import->sites = t->bytes.n;
-    t->n_import_sites += put_sites(t, plan, i);
+    t->n_import_sites += put_words(t, words.offset + first, n);
     import->sites_size = t->bytes.n - import->sites;
     import->name = put_string(&strings, m->name);
     import->version = put_string(&strings, m->version);
@@ -157,6 +175,7 @@ static void place_imports(struct table *t, const struct plan *plan)
   put_bytes(&t->bytes, list.at, list.n * sizeof *list.at);
   free(list.at);
   free(strings.at);
+  words_free(&words);
 }
 
 void place(struct table *t, const struct library *lib, const struct plan *plan)

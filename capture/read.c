@@ -557,9 +557,7 @@ static int read_hash(struct reader *r)
 {
   const size_t room = 1 << 20;
   unsigned char *chunk = xalloc(room);
-  XXH3_state_t *state = XXH3_createState();
-  if (!state)
-    abort();
+  XXH3_state_t *state = xcheck(XXH3_createState());
   XXH3_128bits_reset(state);
   int result = hash_chunks(r, state, chunk, room);
   XXH128_hash_t hash = XXH3_128bits_digest(state);
@@ -585,6 +583,12 @@ int library_read(struct library *lib, const char *path, struct error *e)
   if (result)
     library_free(lib);
   return result;
+}
+
+void library_rename(struct library *lib, const char *path)
+{
+  free(lib->path);
+  lib->path = xstrdup(path);
 }
 
 void library_free(struct library *lib)

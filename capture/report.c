@@ -346,8 +346,9 @@ void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
 /* the summary */
 
 struct counts {
-  uint64_t pointers, odd, rotated, import_words, dead, kept, zeroed; /* the last two in bytes */
-  uint64_t *words;                                                   /* of each import */
+  uint64_t pointers, odd, rotated, imports, import_words, dead, kept,
+      zeroed;      /* the last two in bytes */
+  uint64_t *words; /* of each import */
 };
 
 static void count_sites(struct counts *n, const struct summary *s)
@@ -368,6 +369,8 @@ static void count_sites(struct counts *n, const struct summary *s)
       n->import_words++;
     }
   }
+  for (size_t i = 0; i < plan->imports.n; i++)
+    n->imports += !is_condition(plan->imports.at[i].kind);
 }
 
 static uint64_t file_size(const char *path)
@@ -402,16 +405,16 @@ static void print_dead(FILE *f, const struct summary *s, uint64_t n)
 }
 
 /* Programs that were not compiled as position-independent code make copies of variables. */
-static void print_exported(FILE *f, const struct library *lib)
+void report_warnings(FILE *f, const struct library *lib)
 {
   unsigned n = 0;
   for (size_t i = 0; i < lib->owns.n; i++)
     if (!lib->owns.at[i].function && ++n <= SHOWN)
-      fprintf(f, "%s%s",
-              n == 1 ? "  warning: a program that copies one of these exported variables "
-                       "cannot load it: "
-                     : ", ",
-              lib->owns.at[i].name);
+      fprintf(f,
+              n == 1 ? "turf: %s: warning: a program that copies one of these exported variables "
+                       "cannot load it: %s"
+                     : "%.0s, %s",
+              lib->path, lib->owns.at[i].name);
   if (n)
     fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
 }
@@ -428,15 +431,14 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
           (uintmax_t)heap_size(s), s->runs);
   fprintf(f, "  %ju pointers into the library (%ju at odd addresses, %ju rotated)\n",
           (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
-  fprintf(f, "  %ju pointers to other modules (%zu imports)\n", (uintmax_t)n->import_words,
-          plan->imports.n);
+  fprintf(f, "  %ju pointers to other modules (%ju imports)\n", (uintmax_t)n->import_words,
+          (uintmax_t)n->imports);
   print_dead(f, s, n->dead);
   if (n->kept || n->zeroed)
     fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
             (uintmax_t)n->zeroed);
   if (plan->align > 4096)
     fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
-  print_exported(f, s->lib);
   if (s->output)
     fprintf(f, "  %.2f seconds\n", s->seconds);
 }
@@ -444,7 +446,8 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
 static void summary_json(FILE *f, const struct summary *s, const struct counts *n)
 {
   const struct plan *plan = s->plan;
-  json_t *root = json_object(), *imports = json_array();
+  json_t *root = json_object(), *imports = json_array(), *dead = json_array();
+  json_t *exported = json_array();
   json_put(root, "input", json_text(s->input));
   json_put(root, "output", s->output ? json_text(s->output) : json_null());
   json_put(root, "runs", json_integer(s->runs));
@@ -465,6 +468,17 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
         imports, json_import(x->name, x->version, x->module, x->kind, x->addend, n->words[i]));
   }
   json_put(root, "imports", imports);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].kind == SITE_DEAD) {
+      char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
+      json_array_append_new(dead, json_text(place));
+      free(place);
+    }
+  json_put(root, "dead_places", dead);
+  for (size_t i = 0; i < s->lib->owns.n; i++)
+    if (!s->lib->owns.at[i].function)
+      json_array_append_new(exported, json_text(s->lib->owns.at[i].name));
+  json_put(root, "exported_variables", exported);
   json_print(f, root);
 }
 

@@ -28,6 +28,7 @@ enum { HOST_FD = 200, BUFFER = 1 << 16, TOLD_AT_MOST = 2000 };
 struct process {
   struct process *next;
   const struct options *o;
+  const struct library *lib;
   pid_t pid;
   int socket, output; /* the second holds what the host wrote to stdout and stderr */
   struct displacement displaced;
@@ -130,12 +131,12 @@ static int fail_ended(struct process *p, struct error *e)
   char *said = told(p);
   if (p->late)
     fail(e, REFUSED, "%s: %s did not end within %d s; allow more with --time-limit SECONDS%s",
-         p->path, p->doing, p->o->time_limit, said);
+         p->lib->path, p->doing, p->o->time_limit, said);
   else if (p->ended && WIFSIGNALED(p->status))
-    fail(e, REFUSED, "%s: %s ended with signal %d (%s)%s", p->path, p->doing, WTERMSIG(p->status),
-         strsignal(WTERMSIG(p->status)), said);
+    fail(e, REFUSED, "%s: %s ended with signal %d (%s)%s", p->lib->path, p->doing,
+         WTERMSIG(p->status), strsignal(WTERMSIG(p->status)), said);
   else
-    fail(e, REFUSED, "%s: %s ended the process, with status %d%s", p->path, p->doing,
+    fail(e, REFUSED, "%s: %s ended the process, with status %d%s", p->lib->path, p->doing,
          p->ended ? WEXITSTATUS(p->status) : 0, said);
   free(said);
   return -1;
@@ -164,7 +165,7 @@ static int await(struct process *p, struct error *e)
     int64_t left = deadline - milliseconds();
     int ready = left > 0 ? poll(fds, 2, left > 1000 ? 1000 : (int)left) : 0;
     if (ready < 0 && errno != EINTR)
-      return fail_errno(e, p->path, "poll");
+      return fail_errno(e, p->lib->path, "poll");
     struct signalfd_siginfo info;
     while (read(child_fd, &info, sizeof info) > 0)
       ;
@@ -189,7 +190,7 @@ static int fill(struct process *p, struct error *e)
     p->at = 0;
   }
   if (p->n == BUFFER)
-    return fail(e, SYSTEM, "%s: the host program says more than a line", p->path);
+    return fail(e, SYSTEM, "%s: the host program says more than a line", p->lib->path);
   do {
     if (await(p, e))
       return -1;
@@ -327,7 +328,7 @@ struct process *process_start(const struct options *o, const struct library *lib
                               unsigned seed, uint64_t align, struct error *e)
 {
   struct process *p = xalloc(sizeof *p);
-  *p = (struct process){.o = o, .pid = -1, .socket = -1, .output = -1};
+  *p = (struct process){.o = o, .lib = lib, .pid = -1, .socket = -1, .output = -1};
   char *host = host_path(o, lib);
   int cause = errno;
   p->path = realpath(path, NULL);
@@ -367,7 +368,7 @@ void process_end(struct process *p)
   if (p->o->verbose && p->output >= 0) {
     char *said = told(p);
     if (*said)
-      fprintf(stderr, "%s says:%s\n", p->path, said);
+      fprintf(stderr, "%s says:%s\n", p->lib->path, said);
     free(said);
   }
   if (p->socket >= 0)

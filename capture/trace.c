@@ -76,7 +76,7 @@ static uint64_t draw(unsigned seed, uint64_t step)
  * index) differs in some run.  The bits above are counted through. */
 static uint64_t place_of_library(const struct displacement *d)
 {
-  const uint64_t circle = (uint64_t)1 << 44, third = circle / 3, run = (d->seed - 1) % 100;
+  const uint64_t circle = (uint64_t)1 << 44, third = circle / 3, run = (d->seed - 1) % SEEDS;
   const uint64_t start = draw(0, (uint64_t)1 << 32) % circle; /* a repeated run's, too */
   return (LOWEST << run) +
          (start / d->align + run * (third / d->align)) % (circle / d->align) * d->align;
@@ -103,7 +103,7 @@ static void displace(int pid, struct displacement *d)
     return;
   uint64_t range = HIGHEST - LOWEST - (regs.REG_ARG2 & ~(uint64_t)4095);
   regs.REG_ARG1 = LOWEST + draw(d->seed, ++d->step) % range / d->align * d->align;
-  if (file && (d->seed - 1) % 100 < 3 && is_library(pid, d, (int)regs.REG_ARG5))
+  if (file && (d->seed - 1) % SEEDS < 3 && is_library(pid, d, (int)regs.REG_ARG5))
     regs.REG_ARG1 = place_of_library(d);
   (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
@@ -153,11 +153,12 @@ static size_t find_vdso(int pid, uint64_t (*range)[2], size_t n)
 static void tell_of_vdso(int pid, uint64_t stack, uint64_t by)
 {
   const unsigned word = sizeof(long);
-  long type, n = ptrace(PTRACE_PEEKDATA, pid, stack, NULL);
-  stack += ((uint64_t)n + 2) * word;
-  while (ptrace(PTRACE_PEEKDATA, pid, stack, NULL))
+  errno = 0; /* which says that the child has gone */
+  stack += ((uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack, NULL) + 2) * word;
+  while (ptrace(PTRACE_PEEKDATA, pid, stack, NULL) && !errno)
     stack += word;
-  for (stack += word; (type = ptrace(PTRACE_PEEKDATA, pid, stack, NULL)); stack += 2 * word)
+  stack += word;
+  for (long type; !errno && (type = ptrace(PTRACE_PEEKDATA, pid, stack, NULL)); stack += 2 * word)
     if (type == AT_SYSINFO_EHDR) {
       uint64_t at = (uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack + word, NULL);
       (void)ptrace(PTRACE_POKEDATA, pid, stack + word, at + by);
@@ -177,7 +178,7 @@ static void displace_vdso(int pid, unsigned seed)
   const long code = ptrace(PTRACE_PEEKTEXT, pid, saved.REG_IP, NULL);
   bool moved = true;
   for (size_t i = 0; i < n && moved; i++)
-    moved = !ptrace(PTRACE_POKETEXT, pid, saved.REG_IP, (code & ~0xffffL) | SYSCALL_CODE) &&
+    moved = !ptrace(PTRACE_POKETEXT, pid, saved.REG_IP, (code & ~SYSCALL_MASK) | SYSCALL_CODE) &&
             move_mapping(pid, &saved, range[i][0], range[i][1] - range[i][0],
                          to + range[i][0] - range[0][0]);
   (void)ptrace(PTRACE_POKETEXT, pid, saved.REG_IP, code);

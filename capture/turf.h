@@ -25,19 +25,25 @@ struct error {
   char *text;
 };
 
-/* All return -1.  The second appends the text of errno, the third (in exports.c) that of libelf. */
+/* All return -1.  The second appends the text of errno, the third (in file.c) that of libelf. */
 int fail(struct error *e, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int fail_errno(struct error *e, const char *file, const char *what);
 int fail_elf(struct error *e, enum status status, const char *file, const char *what);
 void error_free(struct error *e);
 
-/* Aborts the program with a message when there is no memory; size 0 gives a pointer, too. */
+/* When there is no memory they end the program, with a message and nothing left behind.  The first
+ * does so for NULL and returns anything else; size 0 gives a pointer, too. */
+void *xcheck(void *p);
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xvprintf(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the
+ * caller. */
+char *turf_lib_dir(void);
 
 /* A growing array: n elements of the given size, room for cap of them. */
 #define LIST(type)                                                                                 \
@@ -64,6 +70,8 @@ void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
 /* A pointer of the file's machine, of word bytes, at any address. */
 uint64_t get_word(const void *p, unsigned word);
 void put_word(void *p, unsigned word, uint64_t value);
+/* Whether an import only says what has to hold at load, and has no words. */
+bool is_condition(enum urf_import_kind kind);
 /* The value of a word of so many bytes, rotated to the left by less than its bits. */
 uint64_t rotate_left(uint64_t value, unsigned word, unsigned by);
 
@@ -91,7 +99,7 @@ struct slot {
 };
 
 struct library {
-  char *path;
+  char *path; /* as messages call it */
   enum libc libc;
   uint16_t machine;
   unsigned word;      /* bytes of a pointer */
@@ -117,6 +125,8 @@ struct library {
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
  * what to do; a file that is not as long as its headers say is refused as well. */
 int library_read(struct library *lib, const char *path, struct error *e);
+/* Gives it another name in messages, when the file read was a temporary one. */
+void library_rename(struct library *lib, const char *path);
 void library_free(struct library *lib);
 /* The symbol that address lies in (the last at or before it, within its size), or NULL. */
 const struct symbol *library_symbol(const struct library *lib, uint64_t address);
@@ -149,9 +159,12 @@ struct options {
   LIST(const char *) env;
   const char *cwd, *host, *policy, *keep; /* NULL when not given */
   int runs;
-  int time_limit; /* seconds per process */
+  int time_limit; /* seconds per answer of a process, so per function of init */
   bool json, verbose, quiet, suggest;
 };
+
+/* Captures that are compared; seeds count on from there, see trace.c. */
+enum { MAX_RUNS = 99, SEEDS = 100 };
 
 struct process;
 
@@ -179,7 +192,7 @@ void process_setup(void);
 
 /* In the child, before exec: 0, or -1 and errno. */
 int trace_me(void);
-/* After the child has stopped for the first time. */
+/* After the child has stopped for the first time: 0, or -1 and errno. */
 int trace_begin(int pid);
 /* How the mappings of a process are displaced. */
 struct displacement {
@@ -252,6 +265,7 @@ uint64_t capture_resolve(struct capture *c, const char *name, const char *versio
 int capture_lost(const struct capture *c, struct error *e);
 /* 0 when every thing in the two processes was displaced by an amount of its own. */
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
+/* Leaves the two parts of the region as dataN and heapN in dir, which is made when it is not there. */
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
                  struct error *e);
 
@@ -314,7 +328,7 @@ struct range {
 struct plan {
   size_t size;             /* of the region, from note.data to the end of the used heap */
   uint64_t align;          /* the bias must be a multiple of it */
-  LIST(struct site) sites; /* by offset, none touching another */
+  LIST(struct site) sites; /* by offset, none over another */
   LIST(struct import) imports;
   LIST(struct finding) findings; /* by offset */
   LIST(struct range) keeps;      /* by policy: what may differ here stays as it was in run 0 */
@@ -325,7 +339,7 @@ struct plan {
 
 struct policy;
 
-/* runs: n >= 2 live captures whose regions are plan->size bytes each; spans: where they differ.
+/* runs: 2 <= n <= MAX_RUNS live captures whose regions are plan->size bytes each; spans: where they differ.
  * policy is bound, or NULL; lines of it that decide something are marked. */
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               const struct spans *spans, struct policy *policy);
@@ -375,6 +389,7 @@ struct table {
   uint64_t imports, n_imports, protections, n_protections, recipe, recipe_size;
   uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
 };
+/* Replaces *t, whose bytes the caller then owns. */
 void place(struct table *t, const struct library *lib, const struct plan *plan);
 
 /* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports,
@@ -413,12 +428,16 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
 char *report_place(const struct library *lib, const struct capture *c, size_t offset);
 /* The same in the words of a policy file: what policy_bind takes for those bytes. */
 char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size);
+/* All findings, grouped, with why and cure, or as a policy file; runs: the n captures. */
 void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
                      const struct capture *runs, size_t n);
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
                     const struct capture *runs, size_t n);
 
-/* Warns on f of what the freeze did that a user should know; json: the same facts for a program. */
+/* Of what a user should know before the library meets a program. */
+void report_warnings(FILE *f, const struct library *lib);
+
+/* What the freeze did; json: the same facts and the warnings for a program. */
 struct summary {
   const char *input, *output; /* output NULL for check */
   double seconds;
@@ -431,16 +450,16 @@ struct summary {
 void report_summary(FILE *f, const struct summary *s, bool json);
 
 /* info.c */
+/* What turf info says of a turf or urf library. */
 int info_print(FILE *f, const char *path, bool json, struct error *e);
 
 /* freeze.c: the pipeline as a whole; results go to stdout, findings and warnings to stderr */
+
+/* writes: up to the output, else up to the proof of a live run (check).  Both return 0, or -1 and the
+ * error. */
 int freeze(const struct options *o, bool writes, struct error *e);
 int verify(const struct options *o, struct error *e);
 /* Removes temporary files; safe to call from a signal handler. */
 void freeze_cleanup(void);
-
-/* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the
- * caller. */
-char *turf_lib_dir(void);
 
 #endif

@@ -38,7 +38,7 @@ void error_free(struct error *e)
   e->text = NULL;
 }
 
-static void *check(void *p)
+void *xcheck(void *p)
 {
   if (p)
     return p;
@@ -49,17 +49,17 @@ static void *check(void *p)
 
 void *xalloc(size_t size)
 {
-  return check(calloc(1, size + !size));
+  return xcheck(calloc(1, size + !size));
 }
 
 void *xrealloc(void *p, size_t size)
 {
-  return check(realloc(p, size + !size));
+  return xcheck(realloc(p, size + !size));
 }
 
 char *xstrdup(const char *s)
 {
-  return check(strdup(s));
+  return xcheck(strdup(s));
 }
 
 char *xvprintf(const char *format, va_list ap)
@@ -67,7 +67,7 @@ char *xvprintf(const char *format, va_list ap)
   char *text;
   if (vasprintf(&text, format, ap) < 0)
     text = NULL;
-  return check(text);
+  return xcheck(text);
 }
 
 char *xprintf(const char *format, ...)
@@ -140,6 +140,11 @@ uint64_t get_word(const void *p, unsigned word)
   return memcpy(&whole, p, sizeof whole), whole;
 }
 
+bool is_condition(enum urf_import_kind kind)
+{
+  return kind == URF_IMPORT_SAME || kind == URF_IMPORT_SAME_VALUE || kind == URF_IMPORT_OWN;
+}
+
 uint64_t rotate_left(uint64_t value, unsigned word, unsigned by)
 {
   const unsigned bits = 8 * word;
@@ -154,4 +159,16 @@ void put_word(void *p, unsigned word, uint64_t value)
     memcpy(p, &half, sizeof half);
   else
     memcpy(p, &value, sizeof value);
+}
+
+char *turf_lib_dir(void)
+{
+  char *program = realpath("/proc/self/exe", NULL), *slash = program ? strrchr(program, '/') : NULL;
+  char *name = slash ? xprintf("%.*s/../lib", (int)(slash - program), program) : xstrdup("../lib");
+  char *dir = realpath(name, NULL);
+  free(program);
+  if (!dir)
+    return name;
+  free(name);
+  return dir;
 }

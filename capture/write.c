@@ -60,12 +60,18 @@ static int put_ehdr(struct writer *w, GElf_Ehdr *ehdr)
   return write_form(w, form, ELF_T_EHDR, gelf_fsize(w->elf, ELF_T_EHDR, 1, EV_CURRENT), w->head);
 }
 
-/* What the reader read is what is written; the mappings see later changes of the file, or not. */
-static int check_unchanged(struct writer *w, uint64_t end)
+/* As the hashes take it, see struct urf_origin. */
+static int put_plain_ehdr(struct writer *w)
 {
   GElf_Ehdr ehdr = w->ehdr;
   ehdr.e_shoff = ehdr.e_shentsize = ehdr.e_shnum = ehdr.e_shstrndx = 0;
-  if (put_ehdr(w, &ehdr))
+  return put_ehdr(w, &ehdr);
+}
+
+/* What the reader read is what is written; the mappings see later changes of the file, or not. */
+static int check_unchanged(struct writer *w, uint64_t end)
+{
+  if (put_plain_ehdr(w))
     return -1;
   XXH128_hash_t hash = XXH3_128bits(w->head, end);
   /* libelf has not read the section headers yet and needs to know where they are */
@@ -236,13 +242,9 @@ static int put_segments(struct writer *w)
 static int put_hash(struct writer *w, uint64_t note_offset)
 {
   static const unsigned char gap[TABLE_ALIGN];
-  XXH3_state_t *state = XXH3_createState();
-  GElf_Ehdr ehdr = w->ehdr;
-  if (!state)
-    abort();
-  ehdr.e_shoff = ehdr.e_shentsize = ehdr.e_shnum = ehdr.e_shstrndx = 0;
-  if (put_ehdr(w, &ehdr))
+  if (put_plain_ehdr(w))
     return -1;
+  XXH3_state_t *state = xcheck(XXH3_createState());
   XXH3_128bits_reset(state);
   XXH3_128bits_update(state, w->head, w->data_offset);
   XXH3_128bits_update(state, w->plan->image, w->plan->size);

@@ -90,8 +90,8 @@ struct urf_protection {
 /* Bytes of the library that was frozen, where the frozen one has others: its headers, tables of the
  * dynamic linker, initialised data.  With them and the rest of the frozen file's segments the
  * library can be had back, up to section headers and what no segment holds; input_hash is that of
- * its file contents from the start to the end of the last segment, e_shoff, e_shnum and e_shstrndx
- * taken as 0. */
+ * its file contents from the start to the end of the last segment, e_shoff, e_shentsize, e_shnum and
+ * e_shstrndx taken as 0. */
 struct urf_origin {
   uint64_t address, size; /* size bytes follow, and zeros up to a multiple of 8 */
 };

@@ -54,7 +54,8 @@ HIDDEN uintptr_t heap_missing(const struct heap *h);
 /* Calls block for each block by address, then clears all that is free. */
 HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
 
-/* state.c: every variable of the loader.  All zero in the frozen file. */
+/* state.c: the loader's variables.  All zero in the frozen file; what is to be frozen is elsewhere in
+ * the region. */
 
 enum { CXX_OPERATORS = 12 };
 

@@ -1,4 +1,5 @@
-/* The loader's only variables, and the input sections that urf.ld builds upon. */
+/* The loader's variables, but for what exit.c freezes, and the input sections that urf.ld builds
+ * upon. */
 
 #include "loader.h"
 

@@ -2,6 +2,7 @@
  * and the registers of a stopped system call (ptrace(2), syscall(2)). */
 #define NATIVE_MACHINE 62  /* EM_X86_64 */
 #define HOST_NAME "x86_64" /* in the names of the host programs */
+#define MACHINE_NAME "x86-64"
 #define REG_IP rip
 #define REG_SP rsp
 #define REG_RESULT rax
@@ -11,5 +12,6 @@
 #define REG_ARG3 rdx
 #define REG_ARG4 r10
 #define REG_ARG5 r8
-#define SYSCALL_CODE 0x050f /* the instruction, in memory order */
+#define SYSCALL_CODE 0x050fl /* the instruction as the start of a word in memory, */
+#define SYSCALL_MASK 0xffffl /* and the bits it has there */
 #define SYSCALL_ARCH AUDIT_ARCH_X86_64

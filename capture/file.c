@@ -1,0 +1,359 @@
+/* ELF files by their program headers. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "machine.h"
+
+/* elf_errno clears what it returns, elf_errmsg(-1) does not: ask once. */
+int fail_elf(struct error *e, enum status status, const char *file, const char *what)
+{
+  return fail(e, status, "%s: %s: %s", file, what, elf_errmsg(-1));
+}
+
+#define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
+#define NATIVE_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
+#define VERSION_INDEX 0x7fff /* of a versym; the highest bit is "hidden" */
+
+int file_damaged(const struct elf_file *f, const char *what)
+{
+  return fail(f->e, REFUSED, "%s: is damaged: %s; build or copy it again", f->path, what);
+}
+
+static int truncated(const struct elf_file *f, const char *what)
+{
+  return fail(f->e, REFUSED, "%s: is truncated: %s behind its end; build or copy it again", f->path,
+              what);
+}
+
+static int foreign(const struct elf_file *f, const char *what, unsigned number)
+{
+  return fail(f->e, REFUSED,
+              "%s: is for another machine (%s %u); this turf is for " HOST_NAME
+              ": use the turf of that machine",
+              f->path, what, number);
+}
+
+int file_read(const struct elf_file *f, uint64_t offset, void *out, size_t n)
+{
+  unsigned char *to = out;
+  while (n) {
+    ssize_t done = pread(f->fd, to, n, (off_t)offset);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done < 0)
+      return fail_errno(f->e, f->path, "cannot be read");
+    if (!done)
+      return fail(f->e, SYSTEM, "%s: cannot be read: someone else made it shorter", f->path);
+    to += done;
+    offset += (uint64_t)done;
+    n -= (size_t)done;
+  }
+  return 0;
+}
+
+static int open_regular(struct elf_file *f)
+{
+  struct stat st;
+  f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a FIFO's writer */
+  if (f->fd < 0 || fstat(f->fd, &st))
+    return fail_errno(f->e, f->path, "cannot be opened");
+  if (S_ISDIR(st.st_mode)) {
+    errno = EISDIR;
+    return fail_errno(f->e, f->path, "cannot be read");
+  }
+  f->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+  return 0;
+}
+
+/* Before libelf, which takes archives and other orders, too, and says less of what is wrong. */
+static int check_ident(struct elf_file *f)
+{
+  unsigned char ident[EI_NIDENT] = {0};
+  if (file_read(f, 0, ident, f->size < sizeof ident ? (size_t)f->size : sizeof ident))
+    return -1;
+  if (memcmp(ident, ELFMAG, SELFMAG) != 0)
+    return fail(f->e, REFUSED, "%s: is not an ELF file; name a library linked with -T urf.ld",
+                f->path);
+  if (f->size < sizeof ident)
+    return truncated(f, "the ELF header ends");
+  if (ident[EI_CLASS] != NATIVE_CLASS)
+    return foreign(f, "ELF class", ident[EI_CLASS]);
+  if (ident[EI_DATA] != NATIVE_DATA)
+    return foreign(f, "byte order", ident[EI_DATA]);
+  return 0;
+}
+
+static bool inside(const struct elf_file *f, uint64_t offset, uint64_t n, size_t size)
+{
+  return offset <= f->size && n <= (f->size - offset) / size;
+}
+
+/* ELF_C_READ rather than a mapping: nobody can take the bytes away from under the reader. */
+static int check_header(struct elf_file *f)
+{
+  size_t n_sections;
+  if (elf_version(EV_CURRENT) == EV_NONE)
+    return fail_elf(f->e, SYSTEM, f->path, "cannot be read");
+  if (f->size < (NATIVE_CLASS == ELFCLASS64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
+    return truncated(f, "the ELF header ends");
+  f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
+  if (!f->elf || !gelf_getehdr(f->elf, &f->ehdr))
+    return file_damaged(f, elf_errmsg(-1));
+  if (f->ehdr.e_machine != NATIVE_MACHINE)
+    return foreign(f, "e_machine", f->ehdr.e_machine);
+  if (elf_getphdrnum(f->elf, &f->n_segments) || elf_getshdrnum(f->elf, &n_sections))
+    return file_damaged(f, elf_errmsg(-1));
+  if (n_sections < f->ehdr.e_shnum) /* libelf has none when they are not all there */
+    n_sections = f->ehdr.e_shnum;
+  if (!inside(f, f->ehdr.e_phoff, f->n_segments, gelf_fsize(f->elf, ELF_T_PHDR, 1, EV_CURRENT)))
+    return truncated(f, "the program headers are");
+  if (f->ehdr.e_shoff &&
+      (!inside(f, f->ehdr.e_shoff, 0, 1) ||
+       !inside(f, f->ehdr.e_shoff, n_sections, gelf_fsize(f->elf, ELF_T_SHDR, 1, EV_CURRENT))))
+    return truncated(f, "the section headers are");
+  return 0;
+}
+
+static int read_segments(struct elf_file *f)
+{
+  bool loaded = false;
+  f->segments = xalloc(f->n_segments * sizeof *f->segments);
+  for (size_t i = 0; i < f->n_segments; i++) {
+    GElf_Phdr *p = &f->segments[i];
+    if (!gelf_getphdr(f->elf, (int)i, p))
+      return file_damaged(f, elf_errmsg(-1));
+    if (p->p_type != PT_NULL && !inside(f, p->p_offset, p->p_filesz, 1))
+      return truncated(f, "a segment ends");
+    if (p->p_type != PT_LOAD)
+      continue;
+    if (p->p_filesz > p->p_memsz || p->p_memsz > UINT64_MAX - p->p_vaddr)
+      return file_damaged(f, "a segment has an impossible size");
+    loaded = loaded || p->p_memsz;
+  }
+  /* exit status and message are those of an object file, which has none */
+  return loaded ? 0
+                : fail(f->e, REFUSED,
+                       "%s: is no shared library: it has no segments; link it with cc -shared ... "
+                       "-T urf.ld",
+                       f->path);
+}
+
+uint64_t file_at(const struct elf_file *f, uint64_t address, uint64_t *offset)
+{
+  for (size_t i = 0; i < f->n_segments; i++) {
+    const GElf_Phdr *p = &f->segments[i];
+    uint64_t skip = address - p->p_vaddr;
+    if (p->p_type != PT_LOAD || address < p->p_vaddr || skip >= p->p_filesz)
+      continue;
+    *offset = p->p_offset + skip;
+    return p->p_filesz - skip;
+  }
+  return 0;
+}
+
+bool file_tag(const struct elf_file *f, int64_t tag, int *i, uint64_t *value)
+{
+  GElf_Dyn dyn;
+  while (f->dynamic && *i < INT_MAX && gelf_getdyn(f->dynamic, *i, &dyn) && dyn.d_tag != DT_NULL) {
+    ++*i;
+    if (dyn.d_tag != tag)
+      continue;
+    *value = dyn.d_un.d_val;
+    return true;
+  }
+  return false;
+}
+
+int file_table(const struct elf_file *f, int64_t tag, int64_t size_tag, Elf_Type type,
+               Elf_Data **out)
+{
+  uint64_t address, offset, size = 0, have;
+  int i = 0, j = 0;
+  *out = NULL;
+  if (!file_tag(f, tag, &i, &address) || (size_tag && !file_tag(f, size_tag, &j, &size)) ||
+      (size_tag && !size))
+    return 0;
+  have = file_at(f, address, &offset);
+  if (!have || size > have)
+    return file_damaged(f, "a table of the dynamic linker is in no segment");
+  *out = elf_getdata_rawchunk(f->elf, (int64_t)offset, size_tag ? size : have, type);
+  return *out ? 0 : file_damaged(f, elf_errmsg(-1));
+}
+
+const char *file_string(const struct elf_file *f, uint64_t offset)
+{
+  const char *s = f->strings ? (const char *)f->strings->d_buf : NULL;
+  if (!s || offset >= f->strings->d_size || !memchr(s + offset, 0, f->strings->d_size - offset))
+    return NULL;
+  return s + offset;
+}
+
+static uint32_t word_at(const Elf_Data *table, uint64_t i)
+{
+  return (uint32_t)get_word((const char *)table->d_buf + i * 4, 4);
+}
+
+/* How many symbols the hash tables tell of: of DT_GNU_HASH, up to the last of the last chain. */
+static int count_by_hash(const struct elf_file *f, uint64_t *count)
+{
+  Elf_Data *hash, *gnu;
+  if (file_table(f, DT_HASH, 0, ELF_T_WORD, &hash) ||
+      file_table(f, DT_GNU_HASH, 0, ELF_T_WORD, &gnu))
+    return -1;
+  if (hash && hash->d_size >= 8)
+    *count = word_at(hash, 1);
+  if (!gnu || gnu->d_size < 16)
+    return 0;
+  uint64_t n = gnu->d_size / 4, first = word_at(gnu, 1), last = 0;
+  uint64_t buckets = 4 + word_at(gnu, 2) * (uint64_t)(sizeof(void *) / 4);
+  uint64_t chains = buckets + word_at(gnu, 0);
+  if (chains > n)
+    return file_damaged(f, ".gnu.hash is too small");
+  for (uint64_t i = buckets; i < chains; i++)
+    if (word_at(gnu, i) > last)
+      last = word_at(gnu, i);
+  if (last < first)
+    last = first - 1;
+  else
+    while (chains + (last - first) < n && !(word_at(gnu, chains + (last - first)) & 1))
+      last++;
+  if (last + 1 > *count)
+    *count = last + 1;
+  return 0;
+}
+
+/* A file that offers nothing may have a hash table that is empty: then relocations tell. */
+static int count_by_rela(const struct elf_file *f, int64_t tag, int64_t size_tag, uint64_t *count)
+{
+  Elf_Data *table;
+  GElf_Rela r;
+  if (file_table(f, tag, size_tag, ELF_T_RELA, &table))
+    return -1;
+  for (int i = 0; table && i < INT_MAX && gelf_getrela(table, i, &r); i++)
+    if (GELF_R_SYM(r.r_info) >= *count)
+      *count = GELF_R_SYM(r.r_info) + 1;
+  return 0;
+}
+
+static int read_symbols(struct elf_file *f)
+{
+  uint64_t count = 0, have;
+  if (file_table(f, DT_STRTAB, DT_STRSZ, ELF_T_BYTE, &f->strings) ||
+      file_table(f, DT_SYMTAB, 0, ELF_T_SYM, &f->symbols) ||
+      file_table(f, DT_VERSYM, 0, ELF_T_HALF, &f->versyms) || count_by_hash(f, &count) ||
+      count_by_rela(f, DT_RELA, DT_RELASZ, &count) ||
+      count_by_rela(f, DT_JMPREL, DT_PLTRELSZ, &count))
+    return -1;
+  if (!f->symbols)
+    return 0;
+  have = f->symbols->d_size / gelf_fsize(f->elf, ELF_T_SYM, 1, EV_CURRENT);
+  if (count > have || count > INT_MAX)
+    return file_damaged(f, ".dynsym is too small");
+  f->n_symbols = (int)count;
+  return 0;
+}
+
+static void set_version(struct elf_file *f, unsigned index, uint64_t name)
+{
+  f->versions[index & VERSION_INDEX] = file_string(f, name);
+}
+
+/* A chain of records, each with the distance to the next; there cannot be more than the index has
+ * values. */
+static int read_needed_versions(struct elf_file *f)
+{
+  GElf_Verneed need;
+  GElf_Vernaux aux;
+  Elf_Data *table;
+  unsigned left = VERSION_INDEX;
+  if (file_table(f, DT_VERNEED, 0, ELF_T_VNEED, &table))
+    return -1;
+  for (uint64_t at = 0; table && left && at < INT_MAX; at += need.vn_next) {
+    if (!gelf_getverneed(table, (int)at, &need))
+      return file_damaged(f, ".gnu.version_r");
+    for (uint64_t of = at + need.vn_aux; left-- && of < INT_MAX; of += aux.vna_next) {
+      if (!gelf_getvernaux(table, (int)of, &aux))
+        return file_damaged(f, ".gnu.version_r");
+      set_version(f, aux.vna_other, aux.vna_name);
+      if (!aux.vna_next)
+        break;
+    }
+    if (!need.vn_next)
+      break;
+  }
+  return 0;
+}
+
+static int read_defined_versions(struct elf_file *f)
+{
+  GElf_Verdef def;
+  GElf_Verdaux aux;
+  Elf_Data *table;
+  unsigned left = VERSION_INDEX;
+  if (file_table(f, DT_VERDEF, 0, ELF_T_VDEF, &table))
+    return -1;
+  for (uint64_t at = 0; table && left-- && at < INT_MAX; at += def.vd_next) {
+    if (!gelf_getverdef(table, (int)at, &def) || at + def.vd_aux > INT_MAX ||
+        !gelf_getverdaux(table, (int)(at + def.vd_aux), &aux))
+      return file_damaged(f, ".gnu.version_d");
+    if (!(def.vd_flags & VER_FLG_BASE))
+      set_version(f, def.vd_ndx, aux.vda_name);
+    if (!def.vd_next)
+      break;
+  }
+  return 0;
+}
+
+static int read_dynamic(struct elf_file *f)
+{
+  const GElf_Phdr *p = f->segments, *end = p + f->n_segments;
+  while (p < end && (p->p_type != PT_DYNAMIC || !p->p_filesz))
+    p++;
+  f->versions = xalloc((VERSION_INDEX + 1) * sizeof *f->versions);
+  if (p == end) /* a static program at a fixed address */
+    return 0;
+  f->dynamic = elf_getdata_rawchunk(f->elf, (int64_t)p->p_offset, p->p_filesz, ELF_T_DYN);
+  if (!f->dynamic)
+    return file_damaged(f, elf_errmsg(-1));
+  return read_symbols(f) || read_needed_versions(f) || read_defined_versions(f) ? -1 : 0;
+}
+
+int file_dynsym(const struct elf_file *f, int i, struct dynsym *out)
+{
+  GElf_Versym versym = 1;
+  if (i < 0 || i >= f->n_symbols || !gelf_getsym(f->symbols, i, &out->sym) ||
+      (f->versyms && !gelf_getversym(f->versyms, i, &versym)))
+    return file_damaged(f, "a dynamic symbol is not there");
+  out->name = file_string(f, out->sym.st_name);
+  if (!out->name)
+    return file_damaged(f, "the name of a dynamic symbol is not there");
+  out->version = f->versions[versym & VERSION_INDEX];
+  out->version = out->version ? out->version : "";
+  out->hidden = versym & ~VERSION_INDEX;
+  return 0;
+}
+
+int file_open(struct elf_file *f, const char *path, struct error *e)
+{
+  *f = (struct elf_file){.path = path, .e = e, .fd = -1};
+  return open_regular(f) || check_ident(f) || check_header(f) || read_segments(f) || read_dynamic(f)
+             ? -1
+             : 0;
+}
+
+void file_close(struct elf_file *f)
+{
+  free(f->versions);
+  free(f->segments);
+  elf_end(f->elf);
+  if (f->fd >= 0)
+    close(f->fd);
+  *f = (struct elf_file){.fd = -1};
+}
