@@ -30,38 +30,6 @@ static void mark(struct facts *x, uint64_t offset)
   x->page[last / PAGE] = 1;
 }
 
-static void mark_relr(struct facts *x)
-{
-  const unsigned word = x->lib->word;
-  const unsigned char *at = x->lib->table + x->note->relr;
-  uint64_t where = 0;
-  for (uint64_t n = x->note->relr_size / word; n--; at += word) {
-    uint64_t entry = get_word(at, word);
-    if (!(entry & 1)) {
-      mark(x, entry - x->note->data);
-      where = entry + word;
-      continue;
-    }
-    for (unsigned i = 0; i < 8 * word - 1; i++)
-      if (entry >> (i + 1) & 1)
-        mark(x, where + i * word - x->note->data);
-    where += (8 * word - 1) * word;
-  }
-}
-
-/* Number of words of the site list; pairs: a second number follows each distance. */
-static uint64_t mark_list(struct facts *x, uint64_t list, uint64_t size, bool pairs)
-{
-  const unsigned char *at = x->lib->table + list, *end = at + size;
-  uint64_t offset = 0, n = 0, step, second;
-  for (; at < end && get_uleb(&at, end, &step); n++) {
-    mark(x, offset += step);
-    if (pairs && !get_uleb(&at, end, &second))
-      break;
-  }
-  return n;
-}
-
 static struct urf_import get_import(const struct facts *x, uint64_t i)
 {
   struct urf_import import;
@@ -79,7 +47,25 @@ static uintmax_t n_pointers(const struct urf_note *note)
   return note->n_pointers + note->n_odd + note->n_rotated;
 }
 
-static void facts_init(struct facts *x, const struct library *lib)
+static int read_sites(struct facts *x, struct error *e)
+{
+  struct plan plan = {0};
+  int status = place_read(&plan, x->lib, e);
+  for (size_t i = 0; i < plan.sites.n && !status; i++) {
+    const struct site *s = &plan.sites.at[i];
+    if (s->kind != SITE_POINTER && s->kind != SITE_IMPORT)
+      continue;
+    mark(x, s->offset);
+    if (s->kind == SITE_IMPORT && !s->by_ldso) {
+      x->words[s->import]++;
+      x->import_words++;
+    }
+  }
+  plan_free(&plan);
+  return status;
+}
+
+static int facts_init(struct facts *x, const struct library *lib, struct error *e)
 {
   const struct urf_note *note = &lib->note;
   *x = (struct facts){.lib = lib, .note = note, .frozen = note->flags & URF_FROZEN};
@@ -89,18 +75,10 @@ static void facts_init(struct facts *x, const struct library *lib)
   x->words = xalloc((x->frozen ? note->n_imports : 0) * sizeof *x->words);
   for (size_t i = 0; i < lib->slots.n; i++)
     mark(x, lib->slots.at[i].address - note->data);
-  if (x->frozen) {
-    mark_relr(x);
-    mark_list(x, note->odd, note->odd_size, false);
-    mark_list(x, note->rotated, note->rotated_size, true);
-    for (uint64_t i = 0; i < note->n_imports; i++) {
-      struct urf_import import = get_import(x, i);
-      x->words[i] = mark_list(x, import.sites, import.sites_size, false);
-      x->import_words += x->words[i];
-    }
-  }
+  int status = x->frozen ? read_sites(x, e) : 0;
   for (uint64_t i = 0; i < x->pages; i++)
     x->written += x->page[i];
+  return status;
 }
 
 static void facts_free(struct facts *x)
@@ -303,15 +281,12 @@ int info_print(FILE *f, const char *path, bool json, struct error *e)
 {
   struct library lib = {0};
   struct facts x = {0};
-  int status = library_read(&lib, path, e);
-  if (!status) {
-    facts_init(&x, &lib);
-    if (json)
-      print_json(f, &x);
-    else
-      print_text(f, &x);
-    facts_free(&x);
-  }
+  int status = library_read(&lib, path, e) || facts_init(&x, &lib, e) ? -1 : 0;
+  if (!status && json)
+    print_json(f, &x);
+  else if (!status)
+    print_text(f, &x);
+  facts_free(&x);
   library_free(&lib);
   return status;
 }
