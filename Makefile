@@ -3,6 +3,8 @@
 #                                                 TESTS='PATTERN...' JOBS=2: see tests/run
 # make install    PREFIX=/usr/local DESTDIR=      make lint    warnings, format, shell scripts
 CC = gcc
+NM = nm
+OBJCOPY = objcopy
 CFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
@@ -42,10 +44,15 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 	@mkdir -p $(@D)
 	$(CC) $(TURF_FLAGS) $(CFLAGS) -c $< -o $@
 
-# One member: whatever the order on the command line, all of the loader is in, or nothing.
+# One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
+# names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
+GLOBAL = urf_start urf_frozen __urf_note __urf_state
 $(B)/lib/liburf.a: $(LOADER:%=$(B)/loader/%.o)
 	@mkdir -p $(@D)
 	$(CC) -r -nostdlib $^ -o $(B)/loader/urf.o
+	{ printf '%s\n' $(GLOBAL); $(NM) $(B)/loader/urf.o | awk '$$2 ~ /[WV]/ { print $$3 }'; } \
+	  >$(B)/loader/global
+	$(OBJCOPY) --keep-global-symbols=$(B)/loader/global $(B)/loader/urf.o
 	rm -f $@
 	$(AR) rcsD $@ $(B)/loader/urf.o
 
@@ -69,13 +76,18 @@ $(B)/bin/turf: $(TURF:%=$(B)/capture/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(TURF_LIBS) -o $@
 
-$(B)/lib/turf/host-$(MACHINE)-glibc: capture/host.c loader/format.h
-	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< -rdynamic -ldl -o $@
+# Nothing else of it may take the place of a library's symbol.
+HOST_FLAGS = -Wl,--dynamic-list=$(B)/host.list
 
-$(B)/lib/turf/host-$(MACHINE)-musl: capture/host.c loader/format.h
+$(B)/host.list:
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< -rdynamic -o $@
+	echo '{ urf_host_handshake; };' >$@
+
+$(B)/lib/turf/host-$(MACHINE)-glibc: capture/host.c loader/format.h $(B)/host.list
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< $(HOST_FLAGS) -ldl -o $@
+
+$(B)/lib/turf/host-$(MACHINE)-musl: capture/host.c loader/format.h $(B)/host.list
+	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< $(HOST_FLAGS) -o $@
 
 # Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
 TO = $(DESTDIR)$(PREFIX)

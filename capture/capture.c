@@ -130,6 +130,15 @@ static int run_inits(struct capture *c, const struct options *o, const struct li
   return 0;
 }
 
+/* As in madvise(2); newer ones than the C library may know. */
+static const char *advice_name(unsigned long advice)
+{
+  return advice == MADV_WIPEONFORK ? "MADV_WIPEONFORK"
+         : advice == MADV_DONTFORK ? "MADV_DONTFORK"
+         : advice == 102           ? "MADV_GUARD_INSTALL"
+                                   : "advice";
+}
+
 static int seal(struct capture *c, const struct library *lib, bool live, struct sealed *s,
                 struct error *e)
 {
@@ -162,8 +171,8 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
     return fail(
         e, REFUSED,
         "%s: init gave memory that lies in the image an advice that a frozen library cannot "
-        "follow (madvise with %s); give it after the load",
-        lib->path, s->refused == MADV_WIPEONFORK ? "MADV_WIPEONFORK" : "MADV_DONTFORK");
+        "follow (madvise with %s, %lu); give it after the load",
+        lib->path, advice_name(s->refused), s->refused);
   if (s->threads > 1)
     return fail(e, REFUSED,
                 "%s: %ld threads that init started are still running; a frozen library has none: "

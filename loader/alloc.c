@@ -74,7 +74,7 @@ BOUND void *calloc(size_t n, size_t size)
   return p ? p : missed(HOST(calloc)(n, size), 1, bytes);
 }
 
-BOUND void free(void *p)
+void urf_free(void *p)
 {
   if (!urf_owns(p)) {
     HOST(free)(p);
@@ -87,6 +87,11 @@ BOUND void free(void *p)
   }
 }
 
+BOUND void free(void *p)
+{
+  urf_free(p);
+}
+
 /* A block of ours that has to move: to the in-image heap or, after the load, to the host's. */
 static void *move(void *p, size_t size, void *caller)
 {
@@ -94,7 +99,7 @@ static void *move(void *p, size_t size, void *caller)
   void *q = urf_malloc(size, caller);
   if (q) {
     memcpy(q, p, old < size ? old : size);
-    free(p);
+    urf_free(p);
   }
   return q;
 }
@@ -108,7 +113,7 @@ static int host_frees_at_zero(void)
   return !q;
 }
 
-static void *resize(void *p, size_t size, void *caller)
+void *urf_realloc(void *p, size_t size, void *caller)
 {
   if (!p)
     return urf_malloc(size, caller);
@@ -118,7 +123,7 @@ static void *resize(void *p, size_t size, void *caller)
     return in_capture() && S->heap.missing ? missed(q, 1, size) : q;
   }
   if (!size && host_frees_at_zero()) {
-    free(p);
+    urf_free(p);
     return 0;
   }
   if (!in_capture())
@@ -132,7 +137,7 @@ static void *resize(void *p, size_t size, void *caller)
 
 BOUND void *realloc(void *p, size_t size)
 {
-  return resize(p, size, CALLER);
+  return urf_realloc(p, size, CALLER);
 }
 
 BOUND void *reallocarray(void *p, size_t n, size_t size)
@@ -142,7 +147,7 @@ BOUND void *reallocarray(void *p, size_t n, size_t size)
     errno = ENOMEM;
     return 0;
   }
-  return resize(p, bytes, CALLER);
+  return urf_realloc(p, bytes, CALLER);
 }
 
 int urf_memalign(void **out, size_t align, size_t size, void *caller)

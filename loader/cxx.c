@@ -23,13 +23,18 @@ static const char names[CXX_OPERATORS][40] = {
 };
 // clang-format on
 
-void free(void *p);
 _Noreturn void abort(void);
 
 static void *host(int op)
 {
   void *fn = S->host.operators[op];
   return fn ? fn : host_find(&S->host.operators[op], names[op]);
+}
+
+void cxx_prepare(void)
+{
+  for (int op = 0; op < CXX_OPERATORS; op++)
+    (void)host(op);
 }
 
 /* The C++ standard has operator new return a unique pointer for size 0, and throw when it fails. */
@@ -69,7 +74,7 @@ static void put(int op, void *p, size_t align)
   if (fn)
     fn(p, align);
   else
-    free(p);
+    urf_free(p);
 }
 
 #define OPERATOR(result, name, symbol, ...)                                                        \

@@ -52,9 +52,24 @@ void exit_seal(void)
   registrations = turned;
 }
 
+/* <iostream> has a static object in each file, whose constructor readies std::cout and its like in the
+ * C++ library and whose destructor flushes them.  The constructor is told again as well; it counts. */
+static void ready_streams(const struct registration *r)
+{
+  void *slot = 0;
+  if (!host_find(&slot, "_ZNSt8ios_base4InitD1Ev") || slot != (void *)(uintptr_t)r->fn ||
+      host_is_own(slot))
+    return;
+  void (*construct)(void *) = host_find(&slot, "_ZNSt8ios_base4InitC1Ev");
+  if (construct)
+    construct(r->arg);
+}
+
 void exit_replay(void)
 {
-  for (struct registration *r = registrations; r; r = r->next)
+  for (struct registration *r = registrations; r; r = r->next) {
+    ready_streams(r);
     if (to_host(r->fn, r->arg, &__dso_handle))
       thaw_fail("out of memory in", "__cxa_atexit");
+  }
 }

@@ -421,30 +421,35 @@ int heap_remap(struct heap *h, uintptr_t start, size_t len)
   return 1;
 }
 
+int heap_brk(struct heap *h, uintptr_t end)
+{
+  if (!h->brk || end < h->brk_start)
+    return 0;
+  if (end < h->brk)
+    memset((void *)end, 0, h->brk - end);
+  else if (end - h->brk_start > heap_usable((void *)h->brk_start) &&
+           !heap_resize(h, (void *)h->brk_start, end - h->brk_start))
+    return 0;
+  h->brk = end;
+  return 1;
+}
+
 void *heap_sbrk(struct heap *h, intptr_t increment)
 {
-  if (increment < 0) {
-    uintptr_t less = -(uintptr_t)increment;
-    if (less > h->brk - h->brk_start)
-      return 0;
-    h->brk -= less;
-    memset((void *)h->brk, 0, less);
-    return (void *)(h->brk + less);
-  }
-  uintptr_t old = h->brk, need = old - h->brk_start + (uintptr_t)increment;
-  if (!old || need > heap_usable((void *)h->brk_start)) {
-    if (old && heap_resize(h, (void *)h->brk_start, need))
-      ;
-    else {
-      /* somebody else has moved the break: a new area, as brk(2) users must expect */
-      void *area = heap_alloc(h, (size_t)increment + HEAP_PAGE);
-      if (!area)
-        return 0;
-      old = h->brk_start = h->brk = (uintptr_t)area;
-    }
-  }
-  h->brk += (uintptr_t)increment;
-  return (void *)old;
+  uintptr_t old = h->brk;
+  if (increment < 0 && -(uintptr_t)increment > old)
+    return 0;
+  if (heap_brk(h, old + (uintptr_t)increment))
+    return (void *)old;
+  if (increment < 0)
+    return 0;
+  /* somebody else has moved the break: a new area, as brk(2) users must expect */
+  void *area = heap_alloc(h, (size_t)increment + HEAP_PAGE);
+  if (!area)
+    return 0;
+  h->brk_start = (uintptr_t)area;
+  h->brk = h->brk_start + (uintptr_t)increment;
+  return area;
 }
 
 void heap_miss(struct heap *h, size_t align, size_t size)

@@ -1,8 +1,9 @@
 /* The way to the process's own functions.  Inside the library `malloc` is ours, so the process's is
- * asked of the dynamic linker, by name, when it is first needed: that finds an interposed one
- * too. */
+ * asked of the dynamic linker, by name: that finds an interposed one too. */
 
+#define _GNU_SOURCE
 #include <dlfcn.h>
+#include <string.h>
 
 #include "loader.h"
 
@@ -14,6 +15,24 @@ void *host_find(void **slot, const char *name)
   else
     (void)dlerror(); /* the program must not find our question in its error state */
   return fn;
+}
+
+int host_is_own(const void *p)
+{
+  Dl_info own, other;
+  return dladdr((const void *)(uintptr_t)&__urf_note, &own) && dladdr(p, &other) &&
+         own.dli_fbase == other.dli_fbase;
+}
+
+void host_prepare(void)
+{
+#define NAME(name) #name "\0"
+  static const char names[] = HOST_CALLS(NAME);
+#undef NAME
+  void **slot = (void **)&__urf_state.host;
+  for (const char *name = names; *name; name += strlen(name) + 1)
+    (void)host_find(slot++, name);
+  cxx_prepare();
 }
 
 void *host_lookup(void **slot, const char *name)

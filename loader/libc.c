@@ -86,12 +86,12 @@ BOUND int asprintf(char **out, const char *format, ...)
 }
 
 /* Makes room for one more byte and the NUL. */
-static int grow(char **line, size_t *size, size_t need)
+static int grow(char **line, size_t *size, size_t need, void *caller)
 {
   if (*line && *size >= need)
     return 1;
   size_t n = *line && *size ? *size * 2 : 120;
-  char *p = realloc(*line, n);
+  char *p = urf_realloc(*line, n, caller);
   if (!p)
     return 0;
   *line = p;
@@ -116,7 +116,7 @@ BOUND int __asprintf_chk(char **out, int flag, const char *format, ...)
   return n;
 }
 
-static ssize_t get(char **line, size_t *size, int delim, FILE *f)
+static ssize_t get(char **line, size_t *size, int delim, FILE *f, void *caller)
 {
   if (!line || !size) {
     errno = EINVAL;
@@ -125,14 +125,14 @@ static ssize_t get(char **line, size_t *size, int delim, FILE *f)
   size_t n = 0;
   int c = 0;
   delim = (unsigned char)delim;
-  if (!grow(line, size, 1)) /* at the end of the file there is a buffer, too */
+  if (!grow(line, size, 1, caller)) /* at the end of the file there is a buffer, too */
     return -1;
   flockfile(f);
   while (c != delim || !n) {
     c = getc_unlocked(f);
     if (c == EOF)
       break;
-    if (n >= SSIZE_MAX - 2 || !grow(line, size, n + 2)) {
+    if (n >= SSIZE_MAX - 2 || !grow(line, size, n + 2, caller)) {
       n = 0;
       break;
     }
@@ -147,17 +147,17 @@ static ssize_t get(char **line, size_t *size, int delim, FILE *f)
 
 BOUND ssize_t getdelim(char **line, size_t *size, int delim, FILE *f)
 {
-  return get(line, size, delim, f);
+  return get(line, size, delim, f, CALLER);
 }
 
 BOUND ssize_t __getdelim(char **line, size_t *size, int delim, FILE *f)
 {
-  return get(line, size, delim, f);
+  return get(line, size, delim, f, CALLER);
 }
 
 BOUND ssize_t getline(char **line, size_t *size, FILE *f)
 {
-  return get(line, size, '\n', f);
+  return get(line, size, '\n', f, CALLER);
 }
 
 static char *resolve(const char *path, void *caller)

@@ -47,6 +47,8 @@ HIDDEN void heap_unmap(struct heap *h, uintptr_t start, size_t len);
 HIDDEN int heap_remap(struct heap *h, uintptr_t start, size_t len);
 /* NULL also when the break would go below its start. */
 HIDDEN void *heap_sbrk(struct heap *h, intptr_t increment);
+/* 1 when the break is there now; 0 when it cannot be. */
+HIDDEN int heap_brk(struct heap *h, uintptr_t end);
 /* Counts a request that the reserve had no room for, and tells how much longer it must be, from top
  * on, for all of those. */
 HIDDEN void heap_miss(struct heap *h, size_t align, size_t size);
@@ -59,10 +61,29 @@ HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
 
 enum { CXX_OPERATORS = 12 };
 
-struct host_calls { /* the process's own functions, looked up when first needed */
-  void *malloc, *calloc, *realloc, *free, *posix_memalign, *memalign, *malloc_usable_size;
-  void *mmap, *mremap, *munmap, *madvise, *sbrk;
-  void *realpath, *getcwd, *__cxa_atexit;
+/* The process's own functions. */
+#define HOST_CALLS(_)                                                                              \
+  _(malloc)                                                                                        \
+  _(calloc)                                                                                        \
+  _(realloc)                                                                                       \
+  _(free)                                                                                          \
+  _(posix_memalign)                                                                                \
+  _(memalign)                                                                                      \
+  _(malloc_usable_size)                                                                            \
+  _(mmap)                                                                                          \
+  _(mremap)                                                                                        \
+  _(munmap)                                                                                        \
+  _(madvise)                                                                                       \
+  _(brk)                                                                                           \
+  _(sbrk)                                                                                          \
+  _(realpath)                                                                                      \
+  _(getcwd)                                                                                        \
+  _(__cxa_atexit)
+
+struct host_calls {
+#define SLOT(name) void *name;
+  HOST_CALLS(SLOT)
+#undef SLOT
   void *operators[CXX_OPERATORS]; /* cxx.c */
 };
 
@@ -78,9 +99,14 @@ struct state {
 extern HIDDEN struct state __urf_state;
 extern HIDDEN const volatile struct urf_note __urf_note;
 
-/* host.c: the way to the process's own functions.
+/* host.c: the way to the process's own functions, which are looked up by the constructor: later the
+ * dynamic linker may be waiting for the thread that asks.  What is needed before is looked up then.
  * HOST(malloc)(n) calls what `malloc` means to the process. */
 #define HOST(fn) ((__typeof__(&fn))host_call(&__urf_state.host.fn, #fn))
+HIDDEN void host_prepare(void);
+HIDDEN void cxx_prepare(void);
+/* 1 when the address lies in the library. */
+HIDDEN int host_is_own(const void *p);
 HIDDEN void *host_lookup(void **slot, const char *name);
 /* The same, but NULL when the process has no such function. */
 HIDDEN void *host_find(void **slot, const char *name);
@@ -107,8 +133,11 @@ static inline void heap_unlock(void)
   __atomic_store_n(&__urf_state.lock, 0, __ATOMIC_RELEASE);
 }
 
-/* alloc.c: allocation with the caller named, for the functions that allocate on behalf of others */
+/* alloc.c: allocation with the caller named, for the functions that allocate on behalf of others; a
+ * library may have a malloc of its own, which must not get these blocks */
 HIDDEN void *urf_malloc(size_t size, void *caller);
+HIDDEN void *urf_realloc(void *p, size_t size, void *caller);
+HIDDEN void urf_free(void *p);
 HIDDEN int urf_memalign(void **out, size_t align, size_t size, void *caller);
 
 /* exit.c: registrations with atexit made by init: put into order before the capture, made at

@@ -14,7 +14,13 @@
 #define S (&__urf_state)
 
 /* Linux's, where older headers have no name for them. */
-enum { URF_DONTUNMAP = 4, URF_POPULATE_READ = 22, URF_POPULATE_WRITE = 23 };
+enum {
+  URF_DONTUNMAP = 4,
+  URF_POPULATE_READ = 22,
+  URF_POPULATE_WRITE = 23,
+  URF_DONTNEED_LOCKED = 24,
+  URF_COLLAPSE = 25
+};
 
 #ifdef MAP_32BIT
 #define URF_MAP_LOW MAP_32BIT
@@ -22,6 +28,7 @@ enum { URF_DONTUNMAP = 4, URF_POPULATE_READ = 22, URF_POPULATE_WRITE = 23 };
 #define URF_MAP_LOW 0
 #endif
 
+BOUND int brk(void *end);
 BOUND void *sbrk(intptr_t increment);
 
 /* Ends a call of the heap: reports the mapping it gave. */
@@ -258,26 +265,55 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
   return MAP_FAILED;
 }
 
+/* Advice that changes nothing that a program could see, in this process or its children. */
+static int is_harmless(int advice)
+{
+  static const unsigned char harmless[] = {
+      MADV_NORMAL,     MADV_RANDOM,   MADV_SEQUENTIAL,   MADV_WILLNEED,      MADV_DONTNEED,
+      MADV_FREE,       MADV_DOFORK,   MADV_MERGEABLE,    MADV_UNMERGEABLE,   MADV_HUGEPAGE,
+      MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,       MADV_KEEPONFORK,    MADV_COLD,
+      MADV_PAGEOUT,    URF_COLLAPSE,  URF_POPULATE_READ, URF_POPULATE_WRITE, URF_DONTNEED_LOCKED};
+  return advice >= 0 && advice < 256 && memchr(harmless, advice, sizeof harmless);
+}
+
 /* In a frozen heap a discarded page would show the file's bytes again, so it is replaced.  While it
  * is captured the pages are anonymous; but MADV_FREE leaves it to the kernel when they become
  * zero. */
 BOUND int madvise(void *addr, size_t len, int advice)
 {
-  const int lasting = advice == MADV_WIPEONFORK || advice == MADV_DONTFORK;
+  const int discard =
+      advice == MADV_DONTNEED || advice == MADV_FREE || advice == URF_DONTNEED_LOCKED;
   struct part own = part_of(addr, len);
-  if (own.lo < own.hi && S->capture && lasting)
-    S->capture->refused = (uintptr_t)advice;
   if (!S->capture)
     own = zeroed_part_of(addr, len);
-  if (own.lo == own.hi || (advice != MADV_DONTNEED && advice != MADV_FREE))
+  if (own.lo == own.hi)
     return HOST(madvise)(addr, len, advice);
-  if (S->capture)
-    return HOST(madvise)(addr, len, MADV_DONTNEED);
+  if (S->capture || !discard) {
+    int status = HOST(madvise)(addr, len, discard ? MADV_DONTNEED : advice);
+    if (S->capture && !status && !is_harmless(advice))
+      S->capture->refused = (uintptr_t)advice;
+    return status;
+  }
   uintptr_t lo = (uintptr_t)addr, hi = lo + page_up(len);
   if ((lo < own.lo && HOST(madvise)(addr, own.lo - lo, advice)) ||
       each_stretch(own, discard_stretch, 0))
     return -1;
   return hi == own.hi ? 0 : HOST(madvise)((void *)own.hi, hi - own.hi, advice);
+}
+
+BOUND int brk(void *end)
+{
+  int done = 0;
+  if (!S->capture && !urf_owns(end))
+    return HOST(brk)(end);
+  if (S->capture) {
+    heap_lock();
+    done = heap_brk(&S->heap, (uintptr_t)end);
+    heap_unlock();
+  }
+  if (!done)
+    errno = ENOMEM;
+  return done ? 0 : -1;
 }
 
 BOUND void *sbrk(intptr_t increment)

@@ -383,6 +383,7 @@ static void thaw(uintptr_t bias)
   }
   S->owned = (uintptr_t)NOTE->heap + bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
+  host_prepare();
   const struct urf_import *import = (const void *)(image.table + NOTE->imports);
   uintptr_t found = 0;
   for (uint64_t i = 0; i < NOTE->n_imports; i++)
@@ -424,9 +425,10 @@ HIDDEN void start(void) __asm__("urf_start");
 void start(void)
 {
   uintptr_t bias = (uintptr_t)NOTE - (uintptr_t)NOTE->self;
-  if (!(NOTE->flags & URF_FROZEN))
+  if (!(NOTE->flags & URF_FROZEN)) {
+    host_prepare();
     join_capture(bias);
-  else if (!S->owned)
+  } else if (!S->owned)
     thaw(bias);
 }
 

@@ -83,6 +83,8 @@ void mutate(FILE *out)
   *(char **)(void *)(e + 20 * PAGE + 100) = e;
   CHECK(madvise(e + 19 * PAGE, PAGE + 1, MADV_DONTNEED) == 0);
   CHECK(is_zero(e + 19 * PAGE, 2 * PAGE));
+  /* MADV_DONTNEED_LOCKED, where the kernel knows it */
+  CHECK(madvise(e + 30 * PAGE, PAGE, 24) != 0 || is_zero(e + 30 * PAGE, PAGE));
   CHECK(odd[4000] == 'o' && odd[2 * PAGE - 1] == 'd');
   odd = mremap(odd, PAGE + 1, 5 * PAGE, MREMAP_MAYMOVE);
   CHECK(odd != MAP_FAILED && odd[4000] == 'o' && odd[2 * PAGE - 1] == 'd');

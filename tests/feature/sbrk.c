@@ -9,7 +9,7 @@ static struct cell {
   struct cell *next;
   int value;
 } * cells;
-static char *start;
+static char *start, *low;
 
 static void *more(size_t n)
 {
@@ -34,6 +34,12 @@ int urf_init(void)
   memset(end, 1, 100000);
   CHECK(sbrk(-100000) != (void *)-1);
   CHECK(sbrk(0) == end);
+  CHECK(brk(end + 8192) == 0 && sbrk(0) == end + 8192);
+  low = end;
+  memset(low, 7, 8192);
+  char *block = malloc(8000);
+  memset(block, 1, 8000);
+  CHECK(brk(end + 4096) == 0 && sbrk(0) == end + 4096);
   return 0;
 }
 
@@ -42,7 +48,10 @@ void answer(FILE *out)
   int n = 0, sum = 0;
   for (struct cell *c = cells; c; c = c->next)
     n++, sum += c->value;
-  fprintf(out, "%s %d %d\n", start, n, sum);
+  int sevens = 0;
+  for (int i = 0; i < 4096; i++)
+    sevens += low[i] == 7;
+  fprintf(out, "%s %d %d %d\n", start, n, sum, sevens);
   tell_wrong(out);
 }
 

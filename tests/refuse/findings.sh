@@ -157,6 +157,18 @@ void answer(FILE *out) { fprintf(out, "%d\n", *seed); }
 END
 expect_refusal 1 MADV_WIPEONFORK "$TURF" freeze wipe.so -o "$OUT"
 
+finding guard <<'END'
+static char *guarded;
+int urf_init(void)
+{
+  guarded = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return madvise(guarded + 4096, 4096, 102) ? 77 : 0; /* MADV_GUARD_INSTALL */
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *guarded); }
+END
+"$TURF" check guard.so 2>&1 | grep -q 'returned 77' || # a kernel before 6.13
+  expect_refusal 1 MADV_GUARD_INSTALL "$TURF" freeze guard.so -o "$OUT"
+
 finding name <<'END'
 extern char *program_invocation_name;
 static char *copy;
