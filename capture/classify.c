@@ -254,38 +254,6 @@ static void look_at_slot(struct context *x, const struct slot *slot)
   keep_slot(x, (struct site){.offset = at, .kind = SITE_IMPORT, .import = import});
 }
 
-/* Marks the library's own symbols that have the address, by their first byte or around it. */
-static void want_owns(const struct library *lib, uint64_t address, bool *wanted)
-{
-  size_t lo = 0, hi = lib->owns.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (lib->owns.at[middle].value <= address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  if (!lo)
-    return;
-  for (uint64_t last = lib->owns.at[lo - 1].value; lo && lib->owns.at[lo - 1].value == last; lo--)
-    wanted[lo - 1] |= address == last || address - last < lib->owns.at[lo - 1].size;
-}
-
-/* Conditions for the load: the library's own symbols that frozen pointers or the region's contents
- * are about must not be preempted there. */
-static void name_own_symbols(struct context *x)
-{
-  const struct library *lib = x->lib;
-  bool *wanted = xalloc(lib->owns.n * sizeof *wanted);
-  for (size_t i = 0; i < x->plan->sites.n; i++)
-    if (x->plan->sites.at[i].kind == SITE_POINTER)
-      want_owns(lib, x->plan->sites.at[i].value & ADDRESS_MASK, wanted);
-  for (size_t i = 0; i < lib->owns.n; i++)
-    if (!lib->owns.at[i].function || wanted[i])
-      new_import(x, lib->owns.at[i].name, "", "", URF_IMPORT_OWN, (int64_t)lib->owns.at[i].value);
-  free(wanted);
-}
-
 static int by_offset(const void *a, const void *b)
 {
   const struct site *x = a, *y = b;

@@ -1,5 +1,5 @@
 /* What the files of the classification share: classify.c has the rules, import.c the search for a
- * symbol, finding.c what no rule explains. */
+ * symbol, own.c the library's own symbols, finding.c what no rule explains. */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
 
@@ -63,6 +63,11 @@ size_t new_import(struct context *x, const char *name, const char *version, cons
                   enum urf_import_kind kind, int64_t addend);
 /* The names that were looked up; the plan's imports stay. */
 void imports_free(struct context *x);
+
+/* own.c */
+
+/* Lays down the conditions for the load, and turns pointers that follow a name into imports. */
+void name_own_symbols(struct context *x);
 
 /* finding.c */
 

@@ -111,6 +111,19 @@ static void require_held(struct context *x, const struct module *m, size_t start
                  0);
 }
 
+/* Or as well one past the end of an array that the library knows: the two have to be side by side at
+ * load, too.  What is no larger than a word is no array: stdin and stdout stand like that. */
+static void require_end(struct context *x, const struct module *m, const char *name,
+                        uint64_t target)
+{
+  for (size_t i = 0; i < m->exports->list.n; i++) {
+    const struct export *e = &m->exports->list.at[i];
+    if (e->kind == EXPORT_OBJECT && e->size > x->word && e->value + e->size == target &&
+        strcmp(e->name, name) != 0 && library_needs(x->lib, e->name, e->version))
+      new_import(x, e->name, e->version, soname(m), URF_IMPORT_SAME, (int64_t)e->size);
+  }
+}
+
 /* The export at the offset, or the object around it; the best of several that the dynamic linker
  * also finds.  A function is meant only by its first byte. */
 static size_t import_export(struct context *x, const struct module *m, size_t start,
@@ -135,12 +148,14 @@ static size_t import_export(struct context *x, const struct module *m, size_t st
                              needed ? URF_IMPORT_SYMBOL : URF_IMPORT_MODULE, addend);
   if (!addend && !needed)
     require_held(x, m, start);
+  if (best->value == target)
+    require_end(x, m, best->name, target);
   return import;
 }
 
 /* One that the library imports.  When it imports several that have that address here (memcpy and
  * memmove), nothing tells which of them was meant: they have to be the same at load as well. */
-static size_t import_need(struct context *x, const struct module *m, size_t start)
+static size_t import_need(struct context *x, const struct module *m, size_t start, uint64_t offset)
 {
   size_t import = NO_IMPORT;
   for (size_t i = 0; i < x->needs.n; i++) {
@@ -152,6 +167,8 @@ static size_t import_need(struct context *x, const struct module *m, size_t star
     if (import == NO_IMPORT)
       import = found;
   }
+  if (import != NO_IMPORT && m->exports)
+    require_end(x, m, x->plan->imports.at[import].name, offset);
   return import;
 }
 
@@ -189,7 +206,7 @@ size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset
       return x->known.at[i].import;
   if (!x->needs.n && !x->ifuncs.n)
     resolve_names(x);
-  size_t import = import_need(x, m, start);
+  size_t import = import_need(x, m, start, offset);
   if (import == NO_IMPORT)
     import = import_ifunc(x, m, start);
   if (import == NO_IMPORT)

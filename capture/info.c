@@ -134,8 +134,11 @@ static void print_imports(FILE *f, const struct facts *x)
     const char *version = text_at(x, import.version), *module = text_at(x, import.module);
     fprintf(f, "  %s%s%s%s", import.kind == URF_IMPORT_VALUE ? "*" : "", text_at(x, import.name),
             *version ? "@" : "", version);
-    if (import.addend)
+    const bool own = import.kind == URF_IMPORT_OWN || import.kind == URF_IMPORT_FOLLOW;
+    if (import.addend && !own)
       fprintf(f, "%+jd", (intmax_t)import.addend);
+    else if (own)
+      fprintf(f, " at 0x%jx", (uintmax_t)import.addend);
     fprintf(f, "%s%s: ", *module ? " of " : "", module);
     if (import.kind == URF_IMPORT_OWN)
       fprintf(f, "no other module may have it\n");
@@ -144,7 +147,8 @@ static void print_imports(FILE *f, const struct facts *x)
     else if (import.kind == URF_IMPORT_SAME)
       fprintf(f, "has to be the one before\n");
     else
-      fprintf(f, "%ju words\n", (uintmax_t)x->words[i]);
+      fprintf(f, "%ju words%s\n", (uintmax_t)x->words[i],
+              import.kind == URF_IMPORT_FOLLOW ? ", or another module's" : "");
   }
 }
 

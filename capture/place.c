@@ -269,8 +269,12 @@ static void read_imports(struct reader *r)
       if (r->plan->size < r->lib->word || offset > r->plan->size - r->lib->word)
         r->bad = true;
       else
-        *PUSH(&r->plan->sites) = (struct site){
-            .offset = offset, .size = r->lib->word, .kind = SITE_IMPORT, .import = (size_t)i};
+        *PUSH(&r->plan->sites) =
+            (struct site){.offset = offset,
+                          .size = r->lib->word,
+                          .kind = SITE_IMPORT,
+                          .import = (size_t)i,
+                          .value = get_word(r->plan->image + offset, r->lib->word)};
     }
   }
 }

@@ -57,8 +57,9 @@ static void look_at(struct proof *p, const struct site *s)
            rotate_left(s->value + p->c->bias, p->word, (8 * p->word - s->rotated) % (8 * p->word)));
     break;
   case SITE_IMPORT: {
-    uint64_t addend = (uint64_t)p->plan->imports.at[s->import].addend;
-    expect(p, s, p->address[s->import] + addend);
+    const struct import *m = &p->plan->imports.at[s->import];
+    const uint64_t address = p->address[s->import], addend = (uint64_t)m->addend;
+    expect(p, s, m->kind == URF_IMPORT_FOLLOW ? s->value - addend + address : address + addend);
     break;
   }
   case SITE_DEAD:

@@ -410,18 +410,21 @@ static struct slot *add_slot(struct library *lib, uint64_t address, int kind)
 /* A definition that another module's may take the place of: the dynamic linker is asked for it. */
 static int add_own(struct reader *r, int symbol)
 {
-  const struct urf_note *note = &r->lib->note;
   struct dynsym s;
   if (file_dynsym(&r->f, symbol, &s))
     return -1;
-  const int type = GELF_ST_TYPE(s.sym.st_info);
-  const bool in_region = s.sym.st_value - note->data < r->lib->region_size;
-  const bool function = type == STT_FUNC && GELF_ST_BIND(s.sym.st_info) == STB_GLOBAL;
+  const int type = GELF_ST_TYPE(s.sym.st_info), bind = GELF_ST_BIND(s.sym.st_info);
+  const bool function = type == STT_FUNC, ifunc = type == STT_GNU_IFUNC;
   if (s.sym.st_shndx == SHN_UNDEF || GELF_ST_VISIBILITY(s.sym.st_other) != STV_DEFAULT ||
-      GELF_ST_BIND(s.sym.st_info) == STB_LOCAL ||
-      !(function || ((type == STT_OBJECT || type == STT_NOTYPE) && in_region)))
+      bind == STB_LOCAL || !(function || ifunc || type == STT_OBJECT || type == STT_NOTYPE))
     return 0;
-  *PUSH(&r->lib->owns) = (struct symbol){xstrdup(s.name), s.sym.st_value, s.sym.st_size, function};
+  *PUSH(&r->lib->owns) = (struct own){.name = xstrdup(s.name),
+                                      .value = s.sym.st_value,
+                                      .size = s.sym.st_size,
+                                      .kind = function ? OWN_FUNCTION
+                                              : ifunc  ? OWN_IFUNC
+                                                       : OWN_OBJECT,
+                                      .weak = bind != STB_GLOBAL};
   return 0;
 }
 
@@ -483,7 +486,7 @@ static int compare_slots(const void *a, const void *b)
 
 static int compare_owns(const void *a, const void *b)
 {
-  const struct symbol *x = a, *y = b;
+  const struct own *x = a, *y = b;
   if (x->value != y->value)
     return x->value < y->value ? -1 : 1;
   return strcmp(x->name, y->name);
@@ -503,6 +506,8 @@ static int read_slots(struct reader *r)
     else
       lib->owns.at[n++] = lib->owns.at[i];
   lib->owns.n = n;
+  for (size_t i = 0; i < n; i++)
+    lib->n_ifuncs += lib->owns.at[i].kind == OWN_IFUNC;
   return 0;
 }
 

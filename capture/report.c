@@ -409,7 +409,7 @@ void report_warnings(FILE *f, const struct library *lib)
 {
   unsigned n = 0;
   for (size_t i = 0; i < lib->owns.n; i++)
-    if (!lib->owns.at[i].function && ++n <= SHOWN)
+    if (own_is_variable(lib, &lib->owns.at[i]) && ++n <= SHOWN)
       fprintf(f,
               n == 1 ? "turf: %s: warning: a program that copies one of these exported variables "
                        "cannot load it: %s"
@@ -476,7 +476,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
     }
   json_put(root, "dead_places", dead);
   for (size_t i = 0; i < s->lib->owns.n; i++)
-    if (!s->lib->owns.at[i].function)
+    if (own_is_variable(s->lib, &s->lib->owns.at[i]))
       json_array_append_new(exported, json_text(s->lib->owns.at[i].name));
   json_put(root, "exported_variables", exported);
   json_print(f, root);

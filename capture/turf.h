@@ -85,6 +85,14 @@ struct symbol {
   bool function;
 };
 
+/* A definition of the library's that another module's may take the place of: it is asked for by name. */
+struct own {
+  char *name;
+  uint64_t value, size;
+  enum { OWN_FUNCTION, OWN_OBJECT, OWN_IFUNC } kind;
+  bool weak;
+};
+
 /* A name that the library wants from other modules. */
 struct need {
   char *name, *version; /* version "" when it names none */
@@ -114,12 +122,11 @@ struct library {
   unsigned char *table;        /* of a frozen file: note.table_size bytes, else NULL */
   LIST(struct symbol) symbols; /* defined in the region or code, by address, one per address */
   LIST(struct need) needs;     /* undefined dynamic symbols (not TLS), in order of strcmp */
-  /* by address: definitions that another module's may preempt: functions, and variables of the
-   * region */
-  LIST(struct symbol) owns;
-  LIST(struct slot) slots; /* by address */
-  char build_id[65];       /* hex, "" when there is none */
-  uint64_t hash[2];        /* XXH3-128 as urf_note.input_hash says, low half first */
+  LIST(struct own) owns;       /* by address */
+  size_t n_ifuncs;             /* among them */
+  LIST(struct slot) slots;     /* by address */
+  char build_id[65];           /* hex, "" when there is none */
+  uint64_t hash[2];            /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
@@ -130,6 +137,8 @@ void library_rename(struct library *lib, const char *path);
 void library_free(struct library *lib);
 /* The symbol that address lies in (the last at or before it, within its size), or NULL. */
 const struct symbol *library_symbol(const struct library *lib, uint64_t address);
+/* Whether it is a variable that is frozen: a program's copy of it would not be.  In util.c. */
+bool own_is_variable(const struct library *lib, const struct own *own);
 /* Whether the library imports the name; in that version, when version is not "". */
 bool library_needs(const struct library *lib, const char *name, const char *version);
 
@@ -290,7 +299,7 @@ struct site {
   enum kind kind;
   bool by_ldso;     /* IMPORT or POINTER: the dynamic linker's own relocation stays */
   size_t import;    /* IMPORT: index into plan.imports */
-  uint64_t value;   /* POINTER: the link-time address */
+  uint64_t value;   /* POINTER, and IMPORT that follows an own symbol: the link-time address */
   unsigned rotated; /* POINTER: bits that the word is rotated to the right by */
 };
 

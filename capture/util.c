@@ -140,6 +140,11 @@ uint64_t get_word(const void *p, unsigned word)
   return memcpy(&whole, p, sizeof whole), whole;
 }
 
+bool own_is_variable(const struct library *lib, const struct own *own)
+{
+  return own->kind == OWN_OBJECT && own->value - lib->note.data < lib->region_size;
+}
+
 bool is_condition(enum urf_import_kind kind)
 {
   return kind == URF_IMPORT_SAME || kind == URF_IMPORT_SAME_VALUE || kind == URF_IMPORT_OWN;

@@ -71,7 +71,11 @@ enum urf_import_kind {
   URF_IMPORT_SYMBOL, /* address of the symbol, as the library's own reference would find it */
   URF_IMPORT_VALUE,  /* pointer held in the variable that the symbol names */
   URF_IMPORT_MODULE, /* address of the symbol in that module: the library has no reference to it */
-  /* No words, only a condition.  The symbol must be where the import before this one is: ... */
+  /* The library's own symbol, whose link-time address is addend, or what has taken its place: the
+   * words are pointers as in the file, moved by the distance between the two. */
+  URF_IMPORT_FOLLOW,
+  /* No words, only a condition.  The symbol plus addend must be where the import before this one is:
+   * ... */
   URF_IMPORT_SAME,
   /* ... must be a variable that holds that address: ... */
   URF_IMPORT_SAME_VALUE,

@@ -181,18 +181,19 @@ static void *look_in_module(const char *module, const char *name, const char *ve
 
 /* As the dynamic linker would bind it: in the process, then (musl's RTLD_DEFAULT does not see a
  * library's own dependencies) in the module that had it when the library was frozen.  What the
- * library does not refer to itself, a pointer handed out by that module, is looked up there first. */
+ * library does not refer to itself, a pointer handed out by that module, may mean either. */
 static uintptr_t look_up(const char *table, const struct urf_import *import)
 {
   const char *name = table + import->name, *version = table + import->version;
   const char *module = table + import->module;
-  const int module_first = import->kind == URF_IMPORT_MODULE;
   (void)dlerror();
-  void *p = module_first ? look_in_module(module, name, version) : 0;
-  if (!p)
-    p = look_in(RTLD_DEFAULT, name, version);
-  if (!p && *module && !module_first)
-    p = look_in_module(module, name, version);
+  void *p = look_in(RTLD_DEFAULT, name, version);
+  void *q = *module && (!p || import->kind == URF_IMPORT_MODULE)
+                ? look_in_module(module, name, version)
+                : 0;
+  if (p && q && p != q)
+    thaw_fail("cannot be used here: another module of this process has", name);
+  p = p ? p : q;
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
   (void)dlerror();
@@ -200,41 +201,60 @@ static uintptr_t look_up(const char *table, const struct urf_import *import)
   return held ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
+/* Where the library's own symbol is to this process: perhaps in another module. */
+static uintptr_t look_for_own(const struct image *image, const struct urf_import *import)
+{
+  void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
+  (void)dlerror();
+  return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
+}
+
 /* The frozen pointers to the library's own symbol would be wrong when another module's takes its
  * place (a preloaded one, a program's copy of a variable). */
 static void must_be_own(const struct image *image, const struct urf_import *import)
 {
-  const char *name = image->table + import->name;
-  void *p = dlsym(RTLD_DEFAULT, name);
-  if (!p)
-    (void)dlerror(); /* not visible to others */
-  else if ((uintptr_t)p != (uintptr_t)import->addend + image->bias)
-    thaw_fail("cannot be used here: another module of this process has its symbol", name);
+  if (look_for_own(image, import) != (uintptr_t)import->addend + image->bias)
+    thaw_fail("cannot be used here: another module of this process has its symbol",
+              image->table + import->name);
 }
 
-/* One import is stored before the next is looked up: when one is not to be had the process ends,
- * and nobody sees the half that was done.  Returns what it found. */
-static uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before)
+static void store(const struct image *image, const struct urf_import *import, uintptr_t value,
+                  int moves)
 {
-  if (import->kind == URF_IMPORT_OWN) {
-    must_be_own(image, import);
-    return 0;
-  }
-  const uintptr_t found = look_up(image->table, import);
-  if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
-    if (found != before)
-      thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
-                image->table + import->name);
-    return before;
-  }
   const unsigned char *list = (const unsigned char *)image->table + import->sites;
   const unsigned char *end = list + import->sites_size;
   uintptr_t at = image->region;
   while (list < end) {
     at += get_uleb(&list);
     must_hold(image, at, "imports");
-    ((struct word *)at)->value = found + (uintptr_t)import->addend;
+    struct word *word = (void *)at;
+    word->value = moves ? word->value + value : value;
   }
+}
+
+/* One import is stored before the next is looked up: when one is not to be had the process ends,
+ * and nobody sees the half that was done.  Returns what it found. */
+static uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before)
+{
+  const uintptr_t addend = (uintptr_t)import->addend;
+  if (import->kind == URF_IMPORT_OWN) {
+    must_be_own(image, import);
+    return 0;
+  }
+  if (import->kind == URF_IMPORT_FOLLOW) {
+    const uintptr_t by = look_for_own(image, import) - addend;
+    if (by)
+      store(image, import, by, 1);
+    return 0;
+  }
+  const uintptr_t found = look_up(image->table, import);
+  if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
+    if (found + addend != before)
+      thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
+                image->table + import->name);
+    return before;
+  }
+  store(image, import, found + addend, 0);
   return found;
 }
 

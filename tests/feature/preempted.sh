@@ -70,6 +70,63 @@ same want.txt out.txt "frozen it answers otherwise"
 with other.so -f ./tagged-c.so
 unusable on_event
 
+# a weak function, a constant, a function chosen at load: where the name leads, or not at all
+cat >weak.c <<'END'
+#include "feature.h"
+__attribute__((weak)) int hook(void) { return 1; }
+__attribute__((weak)) const int limits[2] = {10, 20};
+static int (*volatile callback)(void);
+static const int *volatile second;
+int urf_init(void) { callback = hook; second = &limits[1]; return 0; }
+void answer(FILE *out)
+{
+  const int *volatile start = limits;
+  fprintf(out, "%d %d %d %d\n", callback(), callback == hook, *second, second == start + 1);
+}
+END
+echo 'int hook(void) { return 2; } const int limits[2] = {30, 40};' >hook.c
+three weak
+build_plain hook.so hook.c
+for preload in '' "$WORK/hook.so"; do
+  run env LD_PRELOAD=$preload "$DRIVER" ./weak-a.so >want.txt
+  run env LD_PRELOAD=$preload "$DRIVER" -f ./weak-c.so >out.txt 2>/dev/null
+  same want.txt out.txt "with ${preload:-no other module} it answers otherwise"
+done
+
+cat >node.c <<'END'
+#include "feature.h"
+const struct node { int value; } nil_node = {5};
+static const struct node *volatile head;
+int urf_init(void) { head = &nil_node; return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", head->value, head == &nil_node); }
+END
+three node
+echo 'const struct node { int value; } nil_node = {5};' >nil.c
+build_plain nil.so nil.c
+run "$DRIVER" ./node-a.so >want.txt
+run "$DRIVER" -f ./node-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+with nil.so -f ./node-c.so
+unusable nil_node
+
+if [ $LIBC = glibc ]; then
+  cat >chosen.c <<'END'
+#include "feature.h"
+static int one(void) { return 1; }
+static void *choose(void) { return one; }
+int hook(void) __attribute__((ifunc("choose")));
+static int (*volatile callback)(void);
+int urf_init(void) { callback = hook; return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", callback(), callback == hook); }
+END
+  three chosen
+  run "$DRIVER" ./chosen-a.so >want.txt
+  run "$DRIVER" -f ./chosen-c.so >out.txt 2>/dev/null
+  same want.txt out.txt "frozen it answers otherwise"
+  with hook.so -f ./chosen-c.so
+  unusable hook
+fi
+
 # a variable, which a program has a copy of
 cat >copy.c <<'END'
 #include "feature.h"
@@ -115,8 +172,35 @@ echo 'int table[4] = {9, 9, 9, 9};' >shadow.c
 build_plain shadow.so shadow.c
 three handed "$WORK/libdep.so" "-Wl,-rpath,$WORK"
 run "$DRIVER" ./handed-a.so >want.txt
+run "$DRIVER" -f ./handed-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
 with shadow.so -f ./handed-c.so
-same want.txt out.txt "with another module's symbol in the process it answers otherwise"
+unusable table
+
+# one past the end of an array, where another one begins
+cat >arrays.c <<'END'
+struct { int a[4], b[4]; } both = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+__asm__(".globl a, b\n.type a, @object\n.type b, @object\n.size a, 16\n.size b, 16\n"
+        ".set a, both\n.set b, both + 16");
+END
+build_plain libarrays.so arrays.c -- -Wl,-soname,libarrays.so
+cat >range.c <<'END'
+#include "feature.h"
+extern int a[4], b[4];
+static int *volatile begin, *volatile end;
+int urf_init(void) { begin = a; end = a + 4; return b[0] != 5; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", (int)(end - begin), *begin); }
+END
+cat >own_a.c <<'END'
+int a[4] = {9, 9, 9, 9};
+END
+three range "$WORK/libarrays.so" "-Wl,-rpath,$WORK"
+build_plain own_a.so own_a.c
+run "$DRIVER" ./range-a.so >want.txt
+run "$DRIVER" -f ./range-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+with own_a.so -f ./range-c.so
+unusable a
 
 # a variable of another module that is only set by its initialisation
 cat >held.c <<'END'

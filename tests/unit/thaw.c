@@ -17,15 +17,15 @@ static struct file {
     uintptr_t pointers[POINTERS];
     unsigned char odd[40];
     uintptr_t rotated;
-    uintptr_t imports[3];
+    uintptr_t imports[3], follow[2];
   } data;
   struct state state;
   unsigned char heap[2 * HEAP_PAGE] __attribute__((aligned(HEAP_PAGE)));
   struct {
     uintptr_t relr[4];
-    struct urf_import imports[2];
+    struct urf_import imports[4];
     struct urf_protection protections[1];
-    unsigned char odd[8], sites[8], rotated[4];
+    unsigned char odd[8], sites[16], rotated[4];
     char text[64];
   } table;
   char tail[8];
@@ -36,6 +36,8 @@ static struct file {
 #define __urf_note file.note
 #define __urf_state file.state
 #include "../../loader/thaw.c"
+
+void host_prepare(void) {}
 
 void exit_seal(void) {}
 
@@ -86,7 +88,7 @@ static void make(void)
   file.table.sites[2] = 8;
   file.table.sites[3] = (unsigned char)((imports + 16) | 0x80);
   file.table.sites[4] = (unsigned char)((imports + 16) >> 7);
-  memcpy(file.table.text, "\0getpid\0stdout\0", 16);
+  memcpy(file.table.text, "\0getpid\0stdout\0no_such\0", 24);
   file.table.imports[0] = (struct urf_import){.name = (uint32_t)OFFSET(file.table.text[1]),
                                               .version = (uint32_t)OFFSET(file.table.text),
                                               .module = (uint32_t)OFFSET(file.table.text),
@@ -99,6 +101,18 @@ static void make(void)
   file.table.imports[1].addend = 0;
   file.table.imports[1].sites = OFFSET(file.table.sites[3]);
   file.table.imports[1].sites_size = 2;
+  /* two of the library's own: another module has the first, nobody the second */
+  for (int i = 0; i < 2; i++) {
+    const uint64_t at = imports + sizeof file.data.imports + sizeof(uintptr_t) * (size_t)i;
+    file.data.follow[i] = ADDRESS(file.heap[i * 8 + 4]);
+    file.table.sites[8 + 2 * i] = (unsigned char)(at | 0x80);
+    file.table.sites[9 + 2 * i] = (unsigned char)(at >> 7);
+    file.table.imports[2 + i] = file.table.imports[1];
+    file.table.imports[2 + i].name = (uint32_t)OFFSET(file.table.text[i ? 15 : 1]);
+    file.table.imports[2 + i].kind = URF_IMPORT_FOLLOW;
+    file.table.imports[2 + i].addend = (int64_t)ADDRESS(file.heap[i * 8]);
+    file.table.imports[2 + i].sites = OFFSET(file.table.sites[8 + 2 * i]);
+  }
   file.table.protections[0] = (struct urf_protection){ADDRESS(file.heap), HEAP_PAGE, 1, 0};
 
   file.note = (struct urf_note){.self = ADDRESS(file.note),
@@ -122,7 +136,7 @@ static void make(void)
                                 .rotated = OFFSET(file.table.rotated),
                                 .rotated_size = 3,
                                 .imports = OFFSET(file.table.imports),
-                                .n_imports = 2,
+                                .n_imports = 4,
                                 .protections = OFFSET(file.table.protections),
                                 .n_protections = 1};
   memcpy(&good, &file, sizeof file);
@@ -224,6 +238,8 @@ static void whole(void)
   const uintptr_t function = (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") + 5;
   MUST(file.data.imports[0] == function && file.data.imports[1] == function);
   MUST(file.data.imports[2] == (uintptr_t)stdout);
+  MUST(file.data.follow[0] == (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") + 4);
+  MUST(file.data.follow[1] == (uintptr_t)&file.heap[12]);
   MUST(file.state.owned == (uintptr_t)file.heap && file.state.owned_size == sizeof file.heap);
   memcpy(good.data.pointers, file.data.pointers, sizeof file.data);
   /* neither the page behind nor the table */

@@ -1,0 +1,111 @@
+/* The library's own symbols that another module of a process may have as well (a preloaded function, a
+ * program's copy of a variable, a C++ class in two libraries): the live library then uses that one,
+ * and a frozen pointer has to do the same, or the load has to fail. */
+
+#include <stdlib.h>
+
+#include "classify.h"
+
+struct owns {
+  const struct library *lib;
+  uint64_t *at; /* where it is, per symbol; of an IFUNC what it chose, 0 when that is not known */
+  uint64_t *reach; /* the highest end of this one and those before it */
+  bool *wanted;    /* a frozen pointer is about it */
+};
+
+static bool in_region(const struct library *lib, const struct own *own)
+{
+  return own->value - lib->note.data < lib->region_size;
+}
+
+static void owns_init(struct owns *o, struct context *x)
+{
+  const struct library *lib = x->lib;
+  const size_t n = lib->owns.n;
+  *o = (struct owns){lib, xalloc(n * sizeof *o->at), xalloc(n * sizeof *o->reach),
+                     xalloc(n * sizeof *o->wanted)};
+  for (size_t i = 0; i < n; i++) {
+    const struct own *own = &lib->owns.at[i];
+    o->at[i] = own->value;
+    if (own->kind == OWN_IFUNC) {
+      o->at[i] = capture_resolve(&x->runs[0], own->name, "", false) - x->runs[0].bias;
+      if (!in_image(x, o->at[i]))
+        o->at[i] = 0;
+    }
+    o->reach[i] = own->value + own->size;
+    if (i && o->reach[i - 1] > o->reach[i])
+      o->reach[i] = o->reach[i - 1];
+  }
+}
+
+static void owns_free(struct owns *o)
+{
+  free(o->at);
+  free(o->reach);
+  free(o->wanted);
+}
+
+/* Whether a pointer with that address may be about it; one past the end of an object is still its. */
+static bool is_about(const struct own *own, uint64_t address)
+{
+  if (own->kind == OWN_OBJECT)
+    return address - own->value <= own->size;
+  return own->kind == OWN_FUNCTION && (address == own->value || address - own->value < own->size);
+}
+
+/* The number of symbols that it may be about; *only is the last of them. */
+static size_t find(const struct owns *o, uint64_t address, size_t *found, size_t room)
+{
+  const struct library *lib = o->lib;
+  size_t lo = 0, hi = lib->owns.n, n = 0;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (lib->owns.at[middle].value <= address)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  for (; lo && o->reach[lo - 1] >= address && n < room; lo--)
+    if (is_about(&lib->owns.at[lo - 1], address))
+      found[n++] = lo - 1;
+  return n;
+}
+
+/* A weak symbol is never reached but by its name, so a pointer to it is what the name means. */
+static bool follows(const struct owns *o, const struct site *s, size_t own)
+{
+  const struct own *symbol = &o->lib->owns.at[own];
+  const uint64_t by = s->value - symbol->value;
+  return symbol->weak && !in_region(o->lib, symbol) && !s->rotated && !s->by_ldso &&
+         (!by || (symbol->kind == OWN_OBJECT && by < symbol->size));
+}
+
+static void look_at(struct owns *o, struct context *x, struct site *s)
+{
+  enum { ROOM = 64 };
+  const uint64_t address = s->value & ADDRESS_MASK;
+  size_t found[ROOM], n = find(o, address, found, ROOM);
+  for (size_t i = 0; i < o->lib->owns.n && o->lib->n_ifuncs; i++)
+    o->wanted[i] |= o->lib->owns.at[i].kind == OWN_IFUNC && o->at[i] == address;
+  if (n == 1 && follows(o, s, found[0])) {
+    const struct own *own = &o->lib->owns.at[found[0]];
+    s->kind = SITE_IMPORT;
+    s->import = new_import(x, own->name, "", "", URF_IMPORT_FOLLOW, (int64_t)own->value);
+    return;
+  }
+  while (n)
+    o->wanted[found[--n]] = true;
+}
+
+void name_own_symbols(struct context *x)
+{
+  struct owns o;
+  owns_init(&o, x);
+  for (size_t i = 0; i < x->plan->sites.n && o.lib->owns.n; i++)
+    if (x->plan->sites.at[i].kind == SITE_POINTER)
+      look_at(&o, x, &x->plan->sites.at[i]);
+  for (size_t i = 0; i < o.lib->owns.n; i++)
+    if ((o.wanted[i] || own_is_variable(o.lib, &o.lib->owns.at[i])) && o.at[i])
+      new_import(x, o.lib->owns.at[i].name, "", "", URF_IMPORT_OWN, (int64_t)o.at[i]);
+  owns_free(&o);
+}
