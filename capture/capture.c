@@ -78,7 +78,11 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
   if (line && strncmp(line, "system ", 7) == 0)
     return fail(e, SYSTEM, "%s", line + 7);
   if (line && strncmp(line, "error ", 6) == 0)
-    return fail(e, REFUSED, "%s: cannot be loaded: %s", lib->path, line + 6);
+    return fail(
+        e, REFUSED,
+        "%s: cannot be loaded: %s (with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY "
+        "is for a dependency that is found that way)",
+        lib->path, line + 6);
   if (!line || sscanf(line, "loaded %" SCNx64 " %" SCNx64, &c->bias, &c->frame) != 2)
     return unexpected(lib, line, e);
   return 0;
@@ -179,10 +183,12 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
                 "start them later, or end them before init returns",
                 lib->path, s->threads - 1);
   if (s->tls >= 0)
-    return fail(e, REFUSED,
-                "%s: init changed the thread-local storage of the library (at offset %ld); that of "
-                "another process's threads would not have the change: set it where it is used",
-                lib->path, s->tls);
+    return fail(
+        e, REFUSED,
+        "%s: init, or a constructor, changed the thread-local storage of the library (at offset "
+        "%ld); that of another process's threads would not have the change: set it where it is "
+        "used",
+        lib->path, s->tls);
   return 0;
 }
 
@@ -315,79 +321,30 @@ static int take_records(struct capture *c, uint64_t address, uint64_t n, bool bl
   return 0;
 }
 
-/* the image in front of the region: code, constants, what RELRO protects */
-
-struct stretch {
-  uint64_t at, size; /* run-time */
-  unsigned char *bytes;
-};
-struct front {
-  LIST(struct stretch) list;
-};
-
-static int read_stretch(struct capture *c, struct stretch *s, unsigned char *to, struct error *e)
+/* The image in front of the region, against what it was before the library's constructors. */
+static int check_front(struct capture *c, const struct library *lib, struct error *e)
 {
-  return ask_bytes(c, s->at, s->size, e) || process_read(c->process, to, s->size, e) ? -1 : 0;
+  uint64_t at;
+  const char *line = process_ask(c->process, e, "front");
+  if (!line || sscanf(line, "front %" SCNx64, &at) != 1)
+    return unexpected(lib, line, e);
+  if (at == 1)
+    return fail(e, SYSTEM, "%s: no memory for a copy of its code", lib->path);
+  if (!at)
+    return 0;
+  const struct symbol *symbol = library_symbol(lib, at - c->bias);
+  return fail(
+      e, REFUSED,
+      "%s: init, or a constructor, changed the library outside .data and .bss, at 0x%" PRIx64
+      " (%s), which is not frozen; keep such state in an ordinary variable",
+      lib->path, at - c->bias, symbol ? symbol->name : "no symbol");
 }
 
-/* As it is before init. */
-static int take_front(struct capture *c, const struct library *lib, struct front *f,
-                      struct error *e)
+int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
+                 struct error *e)
 {
-  const uint64_t lo = c->bias + lib->lo, hi = c->bias + lib->note.data;
-  const char *line = process_ask(c->process, e, "maps");
-  for (; line && strcmp(line, "end") != 0; line = process_line(c->process, e)) {
-    struct mapping m;
-    if (!parse_mapping(&m, line) || m.hi <= lo || m.lo >= hi || !(m.prot & PROT_READ))
-      continue;
-    uint64_t from = m.lo > lo ? m.lo : lo, to = m.hi < hi ? m.hi : hi;
-    *PUSH(&f->list) = (struct stretch){from, to - from, xalloc(to - from)};
-  }
-  for (size_t i = 0; line && i < f->list.n; i++)
-    if (read_stretch(c, &f->list.at[i], f->list.at[i].bytes, e))
-      return -1;
-  return line ? 0 : -1;
-}
-
-static int compare_front(struct capture *c, const struct library *lib, struct front *f,
-                         struct error *e)
-{
-  int status = 0;
-  for (size_t i = 0; i < f->list.n && !status; i++) {
-    struct stretch *s = &f->list.at[i];
-    unsigned char *now = xalloc(s->size);
-    size_t at = 0;
-    status = read_stretch(c, s, now, e);
-    while (!status && at < s->size && now[at] == s->bytes[at])
-      at++;
-    if (!status && at < s->size) {
-      uint64_t address = s->at + at - c->bias;
-      const struct symbol *symbol = library_symbol(lib, address);
-      status = fail(e, REFUSED,
-                    "%s: init changed the library outside .data and .bss, at 0x%" PRIx64 " (%s), "
-                    "which is not frozen; keep such state in an ordinary variable",
-                    lib->path, address, symbol ? symbol->name : "no symbol");
-    }
-    free(now);
-  }
-  return status;
-}
-
-static void front_free(struct front *f)
-{
-  for (size_t i = 0; i < f->list.n; i++)
-    free(f->list.at[i].bytes);
-  free(f->list.at);
-}
-
-static int initialise(struct capture *c, const struct options *o, const struct library *lib,
-                      struct error *e)
-{
-  struct front front = {0};
-  int status =
-      take_front(c, lib, &front, e) || run_inits(c, o, lib, e) || compare_front(c, lib, &front, e);
-  front_free(&front);
-  return status;
+  return ask_bytes(c, c->bias + address, size, e) || process_read(c->process, out, size, e) ? -1
+                                                                                            : 0;
 }
 
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
@@ -395,14 +352,14 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
                  struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
-  *c = (struct capture){.lib = lib, .align = PAGE};
+  *c = (struct capture){.lib = lib, .align = lib->align};
   c->process = process_start(o, lib, path, seed, align, e);
-  if (!c->process || take_loaded(c, lib, e) || (init && initialise(c, o, lib, e)) ||
-      seal(c, lib, init, &s, e))
+  if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
+      seal(c, lib, init, &s, e) || (init && check_front(c, lib, e)))
     return -1;
   process_doing(c->process, "the process that init ran in");
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;
-  if (init)
+  if (init && s.align > c->align)
     c->align = s.align;
   if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, e) ||
       take_records(c, s.blocks, s.n_blocks, true, e) ||

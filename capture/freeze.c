@@ -93,7 +93,7 @@ static bool same_modulo_huge(const struct capture *a, const struct capture *b)
 static int take(struct work *w, struct capture *c, size_t n_before, const char *path,
                 const struct library *lib, unsigned seed, bool init, struct error *e)
 {
-  uint64_t align = n_before ? w->runs[0].align : PAGE;
+  uint64_t align = n_before ? w->runs[0].align : lib->align;
   int status = -1;
   for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
@@ -297,6 +297,30 @@ static int prove_live(struct work *w, const char *path, struct error *e)
   return hold_against(w, &w->proof, false, path, "another fresh init are", e);
 }
 
+/* What the dynamic linker made of the frozen library's references, against the live one's. */
+static int prove_references(struct work *w, struct error *e)
+{
+  const struct library *lib = &w->lib;
+  struct capture *live = &w->runs[0];
+  if (!lib->links.n)
+    return 0;
+  const uint64_t first = lib->links.at[0];
+  const uint64_t size = lib->links.at[lib->links.n - 1] + lib->word - first;
+  unsigned char *a = xalloc(size), *b = xalloc(size);
+  int status =
+      capture_read(live, first, size, a, e) || capture_read(&w->proof, first, size, b, e) ? -1 : 0;
+  size_t bad = status ? lib->links.n : prove_links(live, &w->proof, first, a, b);
+  if (bad < lib->links.n)
+    status = fail(e, MISMATCH,
+                  "%s: what the dynamic linker finds for the word at 0x%" PRIx64
+                  " is not the same once it is frozen: a function that chooses another (IFUNC) "
+                  "must not look at pointers in variables",
+                  w->o->input, lib->links.at[bad]);
+  free(a);
+  free(b);
+  return status;
+}
+
 /* The frozen file, loaded, against the plan. */
 static int prove_frozen(struct work *w, const char *path, struct error *e)
 {
@@ -306,7 +330,10 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
       e->status = MISMATCH; /* it is turf's output that does not load */
     return -1;
   }
-  return hold_against(w, &w->proof, true, w->o->input, "the frozen library, once loaded, are", e);
+  return hold_against(w, &w->proof, true, w->o->input, "the frozen library, once loaded, are", e) ||
+                 prove_references(w, e)
+             ? -1
+             : 0;
 }
 
 static int write_and_prove(struct work *w, struct error *e)

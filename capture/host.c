@@ -45,8 +45,72 @@ static void block(void *p, uintptr_t size, int used)
   blocks[n_blocks++] = (struct record){(uintptr_t)p, size, (uint64_t)used};
 }
 
+/* the image in front of the region: code, constants, what the dynamic linker fills */
+
+static struct {
+  const char *image, *copy; /* of it, as it was before the library's constructors */
+  size_t size;
+} front;
+
+/* Calls f for each stretch that its program headers call readable, until it returns an address. */
+static const char *each_readable(const char *(*f)(size_t offset, size_t size))
+{
+  const ElfW(Ehdr) *header = (const void *)front.image;
+  const ElfW(Phdr) *ph = (const void *)(front.image + header->e_phoff), *end = ph + header->e_phnum;
+  while (ph < end && ph->p_type != PT_LOAD)
+    ph++;
+  const char *found = NULL;
+  for (const uintptr_t first = ph->p_vaddr; ph < end && !found; ph++) {
+    size_t offset = ph->p_vaddr - first;
+    if (ph->p_type == PT_LOAD && ph->p_flags & PF_R && offset < front.size)
+      found = f(offset, ph->p_memsz < front.size - offset ? ph->p_memsz : front.size - offset);
+  }
+  return found;
+}
+
+static const char *copy_stretch(size_t offset, size_t size)
+{
+  memcpy((char *)front.copy + offset, front.image + offset, size);
+  return NULL;
+}
+
+static void joined(const void *image, const void *region)
+{
+  size_t size = (size_t)((const char *)region - (const char *)image);
+  void *p =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED)
+    return;
+  front.image = image;
+  front.copy = p;
+  front.size = size;
+  (void)each_readable(copy_stretch);
+}
+
+/* The first byte that is not as it was; read by way of the kernel, as init may have closed pages. */
+static const char *compare_stretch(size_t offset, size_t size)
+{
+  static char now[16 * PAGE];
+  const char *found = NULL;
+  int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  for (size_t at = offset; at < offset + size && !found;) {
+    size_t n = offset + size - at < sizeof now ? offset + size - at : sizeof now;
+    ssize_t got = pread(fd, now, n, (off_t)(uintptr_t)(front.image + at));
+    n = got > 0 ? (size_t)got : 0;
+    if (!n)
+      found = front.image + at;
+    for (size_t i = 0; i < n && !found; i++)
+      if (now[i] != front.copy[at + i])
+        found = front.image + at + i;
+    at += n;
+  }
+  if (fd >= 0)
+    close(fd);
+  return found;
+}
+
 __attribute__((visibility("default"))) struct urf_host handshake __asm__(URF_HOST_SYMBOL) = {
-    .version = URF_HOST_VERSION, .allocated = allocated, .block = block};
+    .version = URF_HOST_VERSION, .joined = joined, .allocated = allocated, .block = block};
 
 static size_t to_page_end(const char *p)
 {
@@ -135,9 +199,17 @@ __attribute__((noinline)) static void clear_stack(void)
     below[i] = 0;
 }
 
-static void run_init(void *library, const char *name, int has_result)
+/* The library's own: dlsym finds those of its dependencies as well. */
+static void *find_init(void *library, const struct link_map *map, const char *name)
 {
+  Dl_info info;
   void *init = dlsym(library, name);
+  return init && dladdr(init, &info) && strcmp(info.dli_fname, map->l_name) == 0 ? init : NULL;
+}
+
+static void run_init(void *library, const struct link_map *map, const char *name, int has_result)
+{
+  void *init = find_init(library, map, name);
   if (!init) {
     SAY("missing\n");
     return;
@@ -247,9 +319,9 @@ static void obey(void *library, const struct link_map *map, char *line)
   unsigned long address, size;
   char *rest;
   if ((rest = after(line, "init")))
-    run_init(library, rest, 1);
+    run_init(library, map, rest, 1);
   else if ((rest = after(line, "void")))
-    run_init(library, rest, 0);
+    run_init(library, map, rest, 0);
   else if (strcmp(line, "seal") == 0)
     seal(map);
   else if (strcmp(line, "modules") == 0) {
@@ -257,6 +329,8 @@ static void obey(void *library, const struct link_map *map, char *line)
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
+  else if (strcmp(line, "front") == 0)
+    SAY("front %lx\n", front.image ? (unsigned long)each_readable(compare_stretch) : 1);
   else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
     SAY("bytes\n");
     put((const void *)address, size);

@@ -124,3 +124,30 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
   free(p.address);
   return p.n;
 }
+
+/* Whether two addresses lead to one place: in the library, in the same module, or where both have it. */
+static bool same_place(const struct capture *a, const struct capture *b, uint64_t in_a,
+                       uint64_t in_b)
+{
+  const uint64_t by = in_b - in_a;
+  if (!by || by == b->bias - a->bias || by == b->host_lo - a->host_lo)
+    return true;
+  for (size_t i = 0; i < a->modules.n; i++)
+    for (size_t j = 0; j < b->modules.n; j++)
+      if (by == b->modules.at[j].bias - a->modules.at[i].bias &&
+          strcmp(a->modules.at[i].path, b->modules.at[j].path) == 0)
+        return true;
+  return false;
+}
+
+size_t prove_links(const struct capture *live, const struct capture *frozen, uint64_t first,
+                   const unsigned char *a, const unsigned char *b)
+{
+  const struct library *lib = live->lib;
+  size_t i = 0;
+  while (i < lib->links.n &&
+         same_place(live, frozen, get_word(a + (lib->links.at[i] - first), lib->word),
+                    get_word(b + (lib->links.at[i] - first), lib->word)))
+    i++;
+  return i;
+}

@@ -428,6 +428,21 @@ static int add_own(struct reader *r, int symbol)
   return 0;
 }
 
+/* Not those of thread-local variables, whose places the dynamic linker allocates. */
+static bool is_link(int type)
+{
+  return type == R_RELATIVE || type == R_GLOB_DAT || type == R_JUMP_SLOT || type == R_IRELATIVE;
+}
+
+/* Which a frozen library has no more than the first entry of. */
+static bool in_init_array(const struct reader *r, uint64_t address)
+{
+  uint64_t start, size;
+  int i = 0, j = 0;
+  return file_tag(&r->f, DT_INIT_ARRAY, &i, &start) &&
+         file_tag(&r->f, DT_INIT_ARRAYSZ, &j, &size) && address - start < size;
+}
+
 static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
 {
   Elf_Data *table;
@@ -444,6 +459,8 @@ static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
                               type == R_RELATIVE ? SLOT_RELATIVE
                               : symbolic         ? SLOT_SYMBOL
                                                  : SLOT_OTHER);
+    if (!s && (symbolic || is_link(type)) && !in_init_array(r, rela.r_offset))
+      *PUSH(&r->lib->links) = rela.r_offset;
     if (!s || !symbolic)
       continue;
     if (file_dynsym(&r->f, symbol, &sym))
@@ -484,6 +501,12 @@ static int compare_slots(const void *a, const void *b)
   return x->address < y->address ? -1 : x->address > y->address;
 }
 
+static int compare_links(const void *a, const void *b)
+{
+  const uint64_t *x = a, *y = b;
+  return *x < *y ? -1 : *x > *y;
+}
+
 static int compare_owns(const void *a, const void *b)
 {
   const struct own *x = a, *y = b;
@@ -498,6 +521,7 @@ static int read_slots(struct reader *r)
   if (read_rela(r, DT_RELA, DT_RELASZ) || read_rela(r, DT_JMPREL, DT_PLTRELSZ) || read_relr(r))
     return -1;
   sort(lib->slots.at, lib->slots.n, sizeof *lib->slots.at, compare_slots);
+  sort(lib->links.at, lib->links.n, sizeof *lib->links.at, compare_links);
   sort(lib->owns.at, lib->owns.n, sizeof *lib->owns.at, compare_owns);
   size_t n = 0;
   for (size_t i = 0; i < lib->owns.n; i++) /* several words may ask for one */
@@ -522,6 +546,17 @@ static void read_libc(struct reader *r)
     if (name && (strcmp(name, "libc.so") == 0 || strncmp(name, "libc.musl", 9) == 0 ||
                  strncmp(name, "ld-musl", 7) == 0))
       r->lib->libc = LIBC_MUSL;
+  }
+}
+
+/* glibc (since 2.35) loads a library at a multiple of p_align, musl at any page. */
+static void read_align(struct reader *r)
+{
+  r->lib->align = (uint64_t)sysconf(_SC_PAGESIZE);
+  for (size_t i = 0; i < r->f.n_segments && r->lib->libc == LIBC_GLIBC; i++) {
+    const uint64_t align = r->f.segments[i].p_align;
+    if (r->f.segments[i].p_type == PT_LOAD && align > r->lib->align && !(align & (align - 1)))
+      r->lib->align = align;
   }
 }
 
@@ -582,8 +617,10 @@ int library_read(struct library *lib, const char *path, struct error *e)
                        read_hash(&r)
                    ? -1
                    : 0;
-  if (!result)
+  if (!result) {
     read_libc(&r);
+    read_align(&r);
+  }
   file_close(&r.f);
   if (result)
     library_free(lib);
@@ -616,6 +653,7 @@ void library_free(struct library *lib)
   for (size_t i = 0; i < lib->owns.n; i++)
     free(lib->owns.at[i].name);
   free(lib->owns.at);
+  free(lib->links.at);
   free(lib->data);
   free(lib->table);
   free(lib->path);

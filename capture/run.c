@@ -291,7 +291,9 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
     what = o->cwd;
   else
     execve(host, argv, env);
-  dprintf(HOST_FD, "system %s: %s\n", what, strerror(errno));
+  const bool few = errno == EBADF; /* what dup2(2) says of a descriptor beyond the limit */
+  dprintf(socket, "system %s: %s%s\n", what, strerror(errno),
+          few ? "; it has to have descriptor 200: allow more of them (ulimit -n)" : "");
   _exit(1);
 }
 
@@ -305,10 +307,11 @@ static int launch(struct process *p, const char *host, struct error *e)
   p->output = memfd_create("output", MFD_CLOEXEC);
   p->pid = p->output < 0 ? -1 : fork();
   if (p->pid == 0) {
-    /* a descriptor that stands where the host's shall go is moved out of the way */
+    /* a descriptor that stands where the host's shall go is moved out of the way, if it can be */
     int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, HOST_FD + 1),
         output = fcntl(p->output, F_DUPFD_CLOEXEC, HOST_FD + 1);
-    become_host(p->o, host, p->path, p->displaced.seed, socket, output);
+    become_host(p->o, host, p->path, p->displaced.seed, socket < 0 ? pair[1] : socket,
+                output < 0 ? p->output : output);
   }
   close(pair[1]);
   if (p->pid < 0)

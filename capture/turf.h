@@ -113,6 +113,7 @@ struct library {
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
   uint64_t preferred; /* page the image starts at when it is loaded where linked */
+  uint64_t align;     /* every load address of it is a multiple: of a page, or of p_align */
   uint64_t file_size;
   struct urf_note note; /* in the byte order of this machine */
   /* note.data up to the end of the heap: of the whole reserve, or of the used heap when frozen */
@@ -122,11 +123,12 @@ struct library {
   unsigned char *table;        /* of a frozen file: note.table_size bytes, else NULL */
   LIST(struct symbol) symbols; /* defined in the region or code, by address, one per address */
   LIST(struct need) needs;     /* undefined dynamic symbols (not TLS), in order of strcmp */
-  LIST(struct own) owns;       /* by address */
-  size_t n_ifuncs;             /* among them */
-  LIST(struct slot) slots;     /* by address */
-  char build_id[65];           /* hex, "" when there is none */
-  uint64_t hash[2];            /* XXH3-128 as urf_note.input_hash says, low half first */
+  LIST(uint64_t) links;    /* words outside the region that the dynamic linker fills, by address */
+  LIST(struct own) owns;   /* by address */
+  size_t n_ifuncs;         /* among them */
+  LIST(struct slot) slots; /* by address */
+  char build_id[65];       /* hex, "" when there is none */
+  uint64_t hash[2];        /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
@@ -272,6 +274,9 @@ void capture_free(struct capture *c);
  * then fails and says why. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
 int capture_lost(const struct capture *c, struct error *e);
+/* Bytes of the image, in front of the region, too; zeros where nothing is mapped. */
+int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
+                 struct error *e);
 /* 0 when every thing in the two processes was displaced by an amount of its own. */
 int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
 /* Leaves the two parts of the region as dataN and heapN in dir, which is made when it is not there. */
@@ -429,6 +434,11 @@ int write_original(const struct library *frozen, char **temporary, struct error 
  * the capture is of the frozen library.  Appends the offset of each word that is not as it should
  * be, at most cap of them, and returns their number. */
 size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap);
+/* What the dynamic linker filled outside the region, in a live process and that of the frozen library:
+ * n bytes each from the address first on.  Both have to lead to the same places.  Returns the index
+ * of the first of lib->links that does not, or their number. */
+size_t prove_links(const struct capture *live, const struct capture *frozen, uint64_t first,
+                   const unsigned char *a, const unsigned char *b);
 
 /* report.c */
 

@@ -16,7 +16,7 @@
 #define URF_FORMAT 1u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 1u /* of struct urf_host */
+#define URF_HOST_VERSION 2u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* The address that replaces dead pointers: below every mmap_min_addr a distribution ships
@@ -115,6 +115,9 @@ struct urf_origin {
 struct urf_host {
   uint32_t version;
   const char *library; /* the one that is captured, by the name it is loaded by; NULL for any */
+  /* called by the loader, before any other constructor of the library: where its image and, in that,
+   * the region begin; NULL for none */
+  void (*joined)(const void *image, const void *region);
   /* an allocation: where, how many bytes asked for, who asked */
   void (*allocated)(void *block, uintptr_t size, void *caller);
   /* one call per block of the heap, by address, from within seal */

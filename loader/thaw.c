@@ -437,6 +437,8 @@ static void join_capture(uintptr_t bias)
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   S->owned = S->heap.start;
   host->seal = seal;
+  if (host->joined)
+    host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->data + bias);
   S->capture = host;
 }
 

@@ -135,6 +135,36 @@ void answer(FILE *out) { fprintf(out, "%d\n", mode); }
 END
 expect_refusal 1 mode "$TURF" freeze relro.so -o "$OUT"
 
+# the same by a constructor, and in code
+finding early <<'END'
+static volatile int mode __attribute__((section(".data.rel.ro.mode"), aligned(4096))) = 0;
+__attribute__((constructor)) static void early(void)
+{
+  void *page = (void *)((uintptr_t)&mode & ~4095ul);
+  mprotect(page, 4096, PROT_READ | PROT_WRITE);
+  mode = 7;
+  mprotect(page, 4096, PROT_READ);
+}
+int urf_init(void) { return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", mode); }
+END
+expect_refusal 1 mode "$TURF" freeze early.so -o "$OUT"
+finding code <<'END'
+__attribute__((noinline, aligned(16))) static int number(void) { __asm__(""); return 1; }
+__attribute__((constructor)) static void patch(void)
+{
+  unsigned char *p = (unsigned char *)(uintptr_t)number;
+  void *page = (void *)((uintptr_t)p & ~4095ul);
+  mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
+  for (int i = 0; i < 16; i++)
+    if (p[i] == 1 && !p[i + 1]) { p[i] = 9; break; }
+  mprotect(page, 8192, PROT_READ | PROT_EXEC);
+}
+int urf_init(void) { return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", number()); }
+END
+expect_refusal 1 number "$TURF" freeze code.so -o "$OUT"
+
 finding over <<'END'
 static char arena[65536] __attribute__((aligned(4096)));
 int urf_init(void)

@@ -102,6 +102,15 @@ bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
 build_lib large.so library.c -- "-Wl,--defsym=$bytes"
 freeze large.so "$OUT" --init much
 
+# an init of a dependency's is not the library's
+echo 'int urf_init(void) { return 0; }' >dep.c
+echo 'int answer(void) { return 1; }' >none.c
+build_plain libdep.so dep.c -- -Wl,-soname,libdep.so
+build_lib none.so none.c -- -Wl,--no-as-needed "$WORK/libdep.so" "-Wl,-rpath,$WORK"
+refused urf_init none.so
+# few descriptors
+expect_refusal 3 "ulimit -n" sh -c "ulimit -n 100; exec $TURF freeze b.so -o $OUT"
+
 freeze b.so c.so
 refused frozen c.so
 

@@ -19,3 +19,19 @@ int answer(void) { return *found; }
 END_C
 build_lib b.so library.c -- "-DDEP=\"$WORK/libdep.so\""
 expect_refusal 4 exported "$TURF" freeze b.so -o "$OUT"
+
+# what chooses a function before the library is whole
+if [ $LIBC = glibc ]; then
+  cat >choose.c <<'END'
+#include <stdio.h>
+static int two(void) { return 2; }
+int (*volatile chosen)(void) __attribute__((visibility("hidden"))) = two;
+static void *choose(void) { return chosen; }
+static int call(void) __attribute__((ifunc("choose")));
+static int number;
+int urf_init(void) { number = call(); return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", call() + number); }
+END
+  build_lib choose.so choose.c
+  expect_refusal 4 IFUNC "$TURF" freeze choose.so -o "$OUT"
+fi
