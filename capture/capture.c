@@ -265,8 +265,6 @@ static int take_maps(struct capture *c, const struct library *lib, struct error 
                   "do so after the load",
                   lib->path, m.what);
     note_protection(c, lib, &m);
-    if (strcmp(m.what, "[vdso]") == 0) /* libc's IFUNCs lead there */
-      *PUSH(&c->modules) = (struct module){xstrdup(m.what), m.lo, m.lo, m.hi, NULL};
   }
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
 }

@@ -43,7 +43,8 @@ static const struct {
          "That memory is not part of the library; where it is loaded, something else or\n"
          "  nothing is there.",
          "Give it back before init ends and get it at first use, or link what allocates it\n"
-         "  into the library; if the library gets it again when it is null, accept that",
+         "  into the library (C++: -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL); if\n"
+         "  the library gets it again when it is null, accept that",
          "zero"},
     [FIND_MAPPING] = {"points to a mapping that is not part of the library",
                       "Where the library is loaded, something else or nothing is there.",

@@ -282,7 +282,7 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   sigemptyset(&none);
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const char *what = host;
-  if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
+  if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
       dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(socket, HOST_FD) < 0 ||
       close_range(3, HOST_FD - 1, 0) || close_range(HOST_FD + 1, ~0u, 0) ||
       sigprocmask(SIG_SETMASK, &none, NULL) || trace_me())

@@ -1,5 +1,4 @@
-/* x86-64 as the freezer sees it: the relocation types of a shared library (psABI AMD64, table 4.9)
- * and the registers of a stopped system call (ptrace(2), syscall(2)). */
+/* x86-64 as the freezer sees it: the registers of a stopped system call (ptrace(2), syscall(2)). */
 #define NATIVE_MACHINE 62  /* EM_X86_64 */
 #define HOST_NAME "x86_64" /* in the names of the host programs */
 #define MACHINE_NAME "x86-64"
@@ -9,9 +8,7 @@
 #define REG_SYSCALL orig_rax
 #define REG_ARG1 rdi
 #define REG_ARG2 rsi
-#define REG_ARG3 rdx
 #define REG_ARG4 r10
 #define REG_ARG5 r8
-#define SYSCALL_CODE 0x050fl /* the instruction as the start of a word in memory, */
-#define SYSCALL_MASK 0xffffl /* and the bits it has there */
 #define SYSCALL_ARCH AUDIT_ARCH_X86_64
+#define SYSCALL_TIME SYS_time /* which younger machines do without */

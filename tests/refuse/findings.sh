@@ -207,6 +207,47 @@ void answer(FILE *out) { fprintf(out, "%s\n", copy); }
 END
 expect_refusal 1 "allocation 1" "$TURF" freeze name.so -o "$OUT"
 
+# what the runs would have in common, following each other closely
+for what in 'time(0)' 'time(0) / 86400' 'getppid()' 'getsid(0)' 'clock(CLOCK_MONOTONIC)' \
+  'clock(CLOCK_REALTIME_COARSE)' 'day()'; do
+  finding soon <<END
+#include <sys/time.h>
+static inline long clock_(clockid_t id)
+{
+  struct timespec t;
+  return clock_gettime(id, &t) ? 0 : t.tv_sec;
+}
+#define clock clock_
+static inline long day(void)
+{
+  struct timeval t;
+  return gettimeofday(&t, 0) ? 0 : t.tv_sec / 86400;
+}
+static long soon;
+int urf_init(void) { soon = $what; return 0; }
+void answer(FILE *out) { fprintf(out, "%ld\n", soon); }
+END
+  expect_refusal 1 soon "$TURF" freeze soon.so -o "$OUT"
+done
+
+# which of two modules is the higher one, and a bit of another module's address
+echo 'void other(void) {}' >other.c
+build_plain libother.so other.c -- -Wl,-soname,libother.so
+for what in '(uintptr_t)other < (uintptr_t)urf_init' '(uintptr_t)other < (uintptr_t)&stdout' \
+  '(uintptr_t)other >> 12 & 1' '(uintptr_t)other >> 20 & 1' '(uintptr_t)other >> 31 & 1' \
+  '(uintptr_t)other >> 40 & 1' '(uintptr_t)other >> 43 & 1'; do
+  case $LIBC-$what in musl-*stdout*) continue ;; esac # where musl is, the kernel decides
+  cat >order.c <<END
+#include "feature.h"
+void other(void);
+static volatile int order;
+int urf_init(void) { order = $what; return 0; }
+void answer(FILE *out) { fprintf(out, "%d\n", order); }
+END
+  build_lib order.so order.c -- -O1 "$WORK/libother.so" "-Wl,-rpath,$WORK"
+  expect_refusal 1 order "$TURF" freeze order.so -o "$OUT"
+done
+
 # one bit of an address, whichever it is
 for bit in 12 13 17 21 26 29 33 38 41 43 45; do
   finding bit <<END

@@ -21,7 +21,7 @@ build_lib b.so library.c -- "-DDEP=\"$WORK/libdep.so\""
 expect_refusal 4 exported "$TURF" freeze b.so -o "$OUT"
 
 # what chooses a function before the library is whole
-if [ $LIBC = glibc ]; then
+if [ "$LIBC" = glibc ]; then
   cat >choose.c <<'END'
 #include <stdio.h>
 static int two(void) { return 2; }
