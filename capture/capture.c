@@ -83,7 +83,8 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
         "%s: cannot be loaded: %s (with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY "
         "is for a dependency that is found that way)",
         lib->path, line + 6);
-  if (!line || sscanf(line, "loaded %" SCNx64 " %" SCNx64, &c->bias, &c->frame) != 2)
+  if (!line ||
+      sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
     return unexpected(lib, line, e);
   return 0;
 }

@@ -114,6 +114,26 @@ static bool is_pointer(struct context *x, size_t d)
   return true;
 }
 
+/* pthread_self() of the thread that ran init: becomes that of the one that loads the library. */
+static bool is_thread(struct context *x, size_t d)
+{
+  uint64_t thread[MAX_RUNS];
+  for (size_t r = 0; r < x->n; r++)
+    thread[r] = x->runs[r].thread;
+  const unsigned low = lowest_difference(thread, x->n);
+  if (low > d || low >= x->word || !is_free(x, d - low, x->word))
+    return false;
+  const size_t start = d - low;
+  for (size_t r = 0; r < x->n; r++)
+    if (value_in(x, r, start) != thread[r])
+      return false;
+  size_t import = new_import(x, "", "", "", URF_IMPORT_THREAD, 0);
+  add_site(x,
+           (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
+  put_word(x->plan->image + start, x->word, 0);
+  return true;
+}
+
 static bool is_import(struct context *x, size_t d)
 {
   for (size_t m = 0; m < x->runs[0].modules.n; m++) {
@@ -275,8 +295,8 @@ static void explain_span(struct context *x, const struct span *span)
     const struct site *s = x->next < x->fixed ? &x->plan->sites.at[x->next] : NULL;
     if (s && s->offset <= d)
       x->done = s->offset + s->size;
-    else if (d >= x->done && !is_pointer(x, d) && !is_import(x, d) && !is_dead(x, d) &&
-             !is_rotated(x, d))
+    else if (d >= x->done && !is_pointer(x, d) && !is_thread(x, d) && !is_import(x, d) &&
+             !is_dead(x, d) && !is_rotated(x, d))
       refuse(x, d);
     d = x->done > d ? x->done : d + 1;
   }

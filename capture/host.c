@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -362,7 +363,8 @@ int main(int argc, char **argv)
     SAY("error %s\n", dlerror());
     return 1;
   }
-  SAY("loaded %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0));
+  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0),
+      (unsigned long)pthread_self());
   for (;;) {
     ssize_t got = read(line_fd, line + n, 1);
     if (got < 0 && errno == EINTR)

@@ -134,6 +134,8 @@ static void print_imports(FILE *f, const struct facts *x)
     const char *version = text_at(x, import.version), *module = text_at(x, import.module);
     fprintf(f, "  %s%s%s%s", import.kind == URF_IMPORT_VALUE ? "*" : "", text_at(x, import.name),
             *version ? "@" : "", version);
+    if (import.kind == URF_IMPORT_THREAD)
+      fputs("the thread that loads it", f);
     const bool own = import.kind == URF_IMPORT_OWN || import.kind == URF_IMPORT_FOLLOW;
     if (import.addend && !own)
       fprintf(f, "%+jd", (intmax_t)import.addend);

@@ -280,6 +280,8 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
     env[i] = (char *)o->env.at[i];
   sigset_t none;
   sigemptyset(&none);
+  for (int i = 1; i < NSIG; i++) /* an ignored one would stay so */
+    (void)signal(i, SIG_DFL);
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const char *what = host;
   if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||

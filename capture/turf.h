@@ -245,7 +245,8 @@ struct capture {
   struct process *process; /* still there, to be asked */
   const struct library *lib;
   uint64_t bias;
-  uint64_t frame; /* run-time address of the frame that called init */
+  uint64_t frame;  /* run-time address of the frame that called init */
+  uint64_t thread; /* pthread_self() there */
   uint64_t host_lo, host_hi;
   unsigned char *region; /* from note.data on: size bytes, then zeros up to room */
   size_t size, room;

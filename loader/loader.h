@@ -78,7 +78,15 @@ enum { CXX_OPERATORS = 12 };
   _(sbrk)                                                                                          \
   _(realpath)                                                                                      \
   _(getcwd)                                                                                        \
-  _(__cxa_atexit)
+  _(__cxa_atexit)                                                                                  \
+  _(__register_atfork)                                                                             \
+  _(pthread_atfork)                                                                                \
+  _(pthread_key_create)                                                                            \
+  _(pthread_key_delete)                                                                            \
+  _(pthread_getspecific)                                                                           \
+  _(pthread_setspecific)                                                                           \
+  _(pthread_self)                                                                                  \
+  _(sigaction)
 
 struct host_calls {
 #define SLOT(name) void *name;
@@ -87,12 +95,15 @@ struct host_calls {
   void *operators[CXX_OPERATORS]; /* cxx.c */
 };
 
+enum { KEYS = 256 }; /* of thread-specific data that init may create */
+
 struct state {
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
   struct host_calls host;
   uintptr_t host_brk;       /* bytes that sbrk took from the host */
   struct urf_host *capture; /* while init runs under a capture host */
   int lock;
+  unsigned keys[KEYS]; /* keys.c: those of the process */
   struct heap heap;
 };
 
@@ -140,10 +151,17 @@ HIDDEN void *urf_realloc(void *p, size_t size, void *caller);
 HIDDEN void urf_free(void *p);
 HIDDEN int urf_memalign(void **out, size_t align, size_t size, void *caller);
 
-/* exit.c: registrations with atexit made by init: put into order before the capture, made at
- * load */
-HIDDEN void exit_seal(void);
-HIDDEN void exit_replay(void);
+/* replay.c: what init registered with atexit and pthread_atfork: put into order before the capture,
+ * registered again at load */
+HIDDEN void replay_seal(void);
+HIDDEN void replay(void);
+
+/* keys.c signals.c: the same for keys of thread-specific data, with the values of the thread that
+ * calls, and for what is done on signals */
+HIDDEN void keys_seal(void);
+HIDDEN void keys_replay(void);
+HIDDEN void signals_seal(void);
+HIDDEN void signals_replay(void);
 
 /* thaw.c: ends the process with one line that says why the library cannot be used */
 HIDDEN _Noreturn void thaw_fail(const char *what, const char *which);

@@ -1,4 +1,4 @@
-/* The loader's variables, but for what exit.c freezes, and the input sections that urf.ld builds
+/* The loader's variables, but for what others freeze, and the input sections that urf.ld builds
  * upon. */
 
 #include "loader.h"

@@ -10,12 +10,14 @@
  *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but
  *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
- *   replay    What init told libc (atexit) is told again.  The image is whole from here on. */
+ *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again.  The image is
+ *             whole from here on. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -241,6 +243,10 @@ static uintptr_t bind(const struct image *image, const struct urf_import *import
     must_be_own(image, import);
     return 0;
   }
+  if (import->kind == URF_IMPORT_THREAD) {
+    store(image, import, (uintptr_t)HOST(pthread_self)(), 0);
+    return 0;
+  }
   if (import->kind == URF_IMPORT_FOLLOW) {
     const uintptr_t by = look_for_own(image, import) - addend;
     if (by)
@@ -411,7 +417,9 @@ static void thaw(uintptr_t bias)
   const struct urf_protection *p = (const void *)(image.table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++)
     protect(&image, &p[i]);
-  exit_replay();
+  replay();
+  keys_replay();
+  signals_replay();
   report(bias);
 }
 
@@ -419,7 +427,9 @@ static void thaw(uintptr_t bias)
 static void seal(void)
 {
   struct urf_host *host = S->capture;
-  exit_seal();
+  signals_seal();
+  keys_seal();
+  replay_seal();
   heap_seal(&S->heap, host->block);
   host->top = S->heap.top;
   host->missing = heap_missing(&S->heap);

@@ -259,6 +259,22 @@ static void test_imports(void)
   CHECK(is_finding(72, FIND_HEAP));
 }
 
+static void test_thread(void)
+{
+  static const uint64_t thread[RUNS] = {0x1a2b3c4d5740, 0x2b3c4d5e6740, 0x3c4d5e6f7740};
+  size_t bad[1];
+  start();
+  for (int r = 0; r < RUNS; r++)
+    run[r].thread = thread[r];
+  set_all(8, thread, 0);
+  set_all(19, thread, 0);
+  set_all(32, thread, 8); /* something inside of it */
+  go(NULL);
+  CHECK(is_import(8, "", URF_IMPORT_THREAD, 0) && is_import(19, "", URF_IMPORT_THREAD, 0));
+  CHECK(plan.findings.n == 1 && plan.findings.at[0].offset == 32);
+  CHECK(prove(&plan, &run[1], false, bad, 1) == 1 && bad[0] == 32);
+}
+
 static void test_stack(void)
 {
   start();
@@ -391,6 +407,7 @@ int main(void)
   test_rotated();
   test_not_pointers();
   test_imports();
+  test_thread();
   test_stack();
   test_policy();
   test_slots();

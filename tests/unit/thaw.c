@@ -17,13 +17,13 @@ static struct file {
     uintptr_t pointers[POINTERS];
     unsigned char odd[40];
     uintptr_t rotated;
-    uintptr_t imports[3], follow[2];
+    uintptr_t imports[3], follow[2], thread;
   } data;
   struct state state;
   unsigned char heap[2 * HEAP_PAGE] __attribute__((aligned(HEAP_PAGE)));
   struct {
     uintptr_t relr[4];
-    struct urf_import imports[4];
+    struct urf_import imports[5];
     struct urf_protection protections[1];
     unsigned char odd[8], sites[16], rotated[4];
     char text[64];
@@ -39,9 +39,22 @@ static struct file {
 
 void host_prepare(void) {}
 
-void exit_seal(void) {}
+void *host_lookup(void **slot, const char *name)
+{
+  return *slot = dlsym(RTLD_DEFAULT, name);
+}
 
-void exit_replay(void) {}
+void replay_seal(void) {}
+
+void replay(void) {}
+
+void keys_seal(void) {}
+
+void keys_replay(void) {}
+
+void signals_seal(void) {}
+
+void signals_replay(void) {}
 
 static void wrong(const char *what, int line)
 {
@@ -113,6 +126,12 @@ static void make(void)
     file.table.imports[2 + i].addend = (int64_t)ADDRESS(file.heap[i * 8]);
     file.table.imports[2 + i].sites = OFFSET(file.table.sites[8 + 2 * i]);
   }
+  const uint64_t thread = imports + sizeof file.data.imports + sizeof file.data.follow;
+  file.table.sites[12] = (unsigned char)(thread | 0x80);
+  file.table.sites[13] = (unsigned char)(thread >> 7);
+  file.table.imports[4] = file.table.imports[1];
+  file.table.imports[4].kind = URF_IMPORT_THREAD;
+  file.table.imports[4].sites = OFFSET(file.table.sites[12]);
   file.table.protections[0] = (struct urf_protection){ADDRESS(file.heap), HEAP_PAGE, 1, 0};
 
   file.note = (struct urf_note){.self = ADDRESS(file.note),
@@ -136,7 +155,7 @@ static void make(void)
                                 .rotated = OFFSET(file.table.rotated),
                                 .rotated_size = 3,
                                 .imports = OFFSET(file.table.imports),
-                                .n_imports = 4,
+                                .n_imports = 5,
                                 .protections = OFFSET(file.table.protections),
                                 .n_protections = 1};
   memcpy(&good, &file, sizeof file);
@@ -240,6 +259,7 @@ static void whole(void)
   MUST(file.data.imports[2] == (uintptr_t)stdout);
   MUST(file.data.follow[0] == (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") + 4);
   MUST(file.data.follow[1] == (uintptr_t)&file.heap[12]);
+  MUST(file.data.thread == (uintptr_t)pthread_self());
   MUST(file.state.owned == (uintptr_t)file.heap && file.state.owned_size == sizeof file.heap);
   memcpy(good.data.pointers, file.data.pointers, sizeof file.data);
   /* neither the page behind nor the table */
