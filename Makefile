@@ -26,7 +26,7 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
-LOADER = thaw state host heap alloc map replay keys signals libc cxx
+LOADER = thaw state host heap alloc map replay tls keys signals libc cxx
 # host.c is a program of its own.
 TURF = $(filter-out host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc $(if $(MUSL_CC),musl)

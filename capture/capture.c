@@ -26,7 +26,7 @@ struct record {
 
 struct sealed {
   uint64_t top, missing, align, blocks, n_blocks, allocations, n_allocations;
-  long threads, tls;
+  long threads;
   unsigned long refused; /* advice of madvise(2) */
 };
 
@@ -144,25 +144,9 @@ static const char *advice_name(unsigned long advice)
                                    : "advice";
 }
 
-static int seal(struct capture *c, const struct library *lib, bool live, struct sealed *s,
-                struct error *e)
+/* What the end of a capture has shown that cannot be frozen. */
+static int check_sealed(const struct library *lib, const struct sealed *s, struct error *e)
 {
-  process_doing(c->process, "the end of the capture");
-  const char *line = process_ask(c->process, e, "seal");
-  if (line && live && strcmp(line, "frozen") == 0)
-    return fail(e, REFUSED,
-                "%s: did not report to the host program; link it again, with the liburf.a and "
-                "urf.ld of this turf",
-                lib->path);
-  if (line && !live && strcmp(line, "frozen") == 0)
-    return 0;
-  if (!line || !live ||
-      sscanf(line,
-             "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-             " %" SCNx64 " %ld %ld %lu",
-             &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
-             &s->n_allocations, &s->threads, &s->tls, &s->refused) != 10)
-    return unexpected(lib, line, e);
   if (s->missing) {
     uint64_t enough = lib->note.heap_reserve + s->missing;
     enough += enough / 64 + 2 * PAGE - enough % PAGE;
@@ -183,14 +167,30 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
                 "%s: %ld threads that init started are still running; a frozen library has none: "
                 "start them later, or end them before init returns",
                 lib->path, s->threads - 1);
-  if (s->tls >= 0)
-    return fail(
-        e, REFUSED,
-        "%s: init, or a constructor, changed the thread-local storage of the library (at offset "
-        "%ld); that of another process's threads would not have the change: set it where it is "
-        "used",
-        lib->path, s->tls);
   return 0;
+}
+
+static int seal(struct capture *c, const struct library *lib, bool live, struct sealed *s,
+                struct error *e)
+{
+  process_doing(c->process, "the end of the capture");
+  const char *line = process_ask(c->process, e, "seal");
+  const bool frozen = line && sscanf(line, "frozen %" SCNx64, &c->tls) == 1;
+  if (frozen && live)
+    return fail(e, REFUSED,
+                "%s: did not report to the host program; link it again, with the liburf.a and "
+                "urf.ld of this turf",
+                lib->path);
+  if (frozen)
+    return 0;
+  if (!line || !live ||
+      sscanf(line,
+             "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+             " %" SCNx64 " %ld %" SCNx64 " %lu",
+             &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
+             &s->n_allocations, &s->threads, &c->tls, &s->refused) != 10)
+    return unexpected(lib, line, e);
+  return check_sealed(lib, s, e);
 }
 
 static int take_modules(struct capture *c, const struct library *lib, struct module_cache *cache,

@@ -114,24 +114,39 @@ static bool is_pointer(struct context *x, size_t d)
   return true;
 }
 
-/* pthread_self() of the thread that ran init: becomes that of the one that loads the library. */
-static bool is_thread(struct context *x, size_t d)
+/* Whether the word with its lowest differing byte at d is at a place of its own in each run, plus an
+ * offset below size; then it becomes an import. */
+static bool is_at(struct context *x, size_t d, const uint64_t *place, uint64_t size,
+                  enum urf_import_kind kind)
 {
-  uint64_t thread[MAX_RUNS];
-  for (size_t r = 0; r < x->n; r++)
-    thread[r] = x->runs[r].thread;
-  const unsigned low = lowest_difference(thread, x->n);
+  const unsigned low = lowest_difference(place, x->n);
   if (low > d || low >= x->word || !is_free(x, d - low, x->word))
     return false;
   const size_t start = d - low;
+  const uint64_t offset = value_in(x, 0, start) - place[0];
   for (size_t r = 0; r < x->n; r++)
-    if (value_in(x, r, start) != thread[r])
+    if (!place[r] || value_in(x, r, start) - place[r] != offset)
       return false;
-  size_t import = new_import(x, "", "", "", URF_IMPORT_THREAD, 0);
+  if (offset >= size)
+    return false;
+  size_t import = new_import(x, "", "", "", kind, (int64_t)offset);
   add_site(x,
            (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
   put_word(x->plan->image + start, x->word, 0);
   return true;
+}
+
+/* pthread_self() and thread-local variables of the thread that ran init: become those of the one that
+ * loads the library. */
+static bool is_thread(struct context *x, size_t d)
+{
+  uint64_t thread[MAX_RUNS], tls[MAX_RUNS];
+  for (size_t r = 0; r < x->n; r++) {
+    thread[r] = x->runs[r].thread;
+    tls[r] = x->runs[r].tls;
+  }
+  return is_at(x, d, thread, 1, URF_IMPORT_THREAD) ||
+         (x->lib->tls_size && is_at(x, d, tls, x->lib->tls_size, URF_IMPORT_TLS));
 }
 
 static bool is_import(struct context *x, size_t d)

@@ -236,11 +236,10 @@ static unsigned long count_threads(void)
   return n;
 }
 
-/* What is asked of dl_iterate_phdr: the library, and the first byte of its thread-local variables
- * that is not as it was at the start, or -1. */
+/* What is asked of dl_iterate_phdr: the library's thread-local variables in this thread. */
 struct tls {
   const struct link_map *map;
-  long differs;
+  const void *block;
 };
 
 static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
@@ -249,31 +248,24 @@ static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
   if (info->dlpi_addr != tls->map->l_addr || strcmp(info->dlpi_name, tls->map->l_name) != 0 ||
       size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
     return 0;
-  const unsigned char *data = info->dlpi_tls_data;
-  for (int i = 0; data && i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-    const unsigned char *start = (const unsigned char *)(info->dlpi_addr + ph->p_vaddr);
-    for (size_t at = 0; ph->p_type == PT_TLS && tls->differs < 0 && at < ph->p_memsz; at++)
-      if (data[at] != (at < ph->p_filesz ? start[at] : 0))
-        tls->differs = (long)at;
-  }
+  tls->block = info->dlpi_tls_data;
   return 1;
 }
 
 static void seal(const struct link_map *map)
 {
-  struct tls tls = {map, -1};
+  struct tls tls = {map, NULL};
+  dl_iterate_phdr(see_tls, &tls);
   if (!handshake.seal) {
-    SAY("frozen\n");
+    SAY("frozen %lx\n", (unsigned long)tls.block);
     return;
   }
   unsigned long n_threads = count_threads();
-  dl_iterate_phdr(see_tls, &tls);
   handshake.seal();
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %ld %lu\n", (unsigned long)handshake.top,
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      tls.differs, (unsigned long)handshake.refused);
+      (unsigned long)tls.block, (unsigned long)handshake.refused);
 }
 
 /* version is "-" for any; held: what the pointer there points to */

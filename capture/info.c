@@ -136,6 +136,8 @@ static void print_imports(FILE *f, const struct facts *x)
             *version ? "@" : "", version);
     if (import.kind == URF_IMPORT_THREAD)
       fputs("the thread that loads it", f);
+    else if (import.kind == URF_IMPORT_TLS)
+      fputs("its thread-local variables", f);
     const bool own = import.kind == URF_IMPORT_OWN || import.kind == URF_IMPORT_FOLLOW;
     if (import.addend && !own)
       fprintf(f, "%+jd", (intmax_t)import.addend);

@@ -55,6 +55,8 @@ static int read_image(struct reader *r)
   lib->lo = UINT64_MAX;
   for (size_t i = 0; i < r->f.n_segments; i++) {
     const GElf_Phdr *p = &r->f.segments[i];
+    if (p->p_type == PT_TLS)
+      lib->tls_size = p->p_memsz;
     if (p->p_type != PT_LOAD || !p->p_memsz)
       continue;
     if (p->p_vaddr < lib->lo)

@@ -112,6 +112,7 @@ struct library {
   uint16_t machine;
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
+  uint64_t tls_size;  /* of its thread-local variables in a thread */
   uint64_t preferred; /* page the image starts at when it is loaded where linked */
   uint64_t align;     /* every load address of it is a multiple: of a page, or of p_align */
   uint64_t file_size;
@@ -247,6 +248,7 @@ struct capture {
   uint64_t bias;
   uint64_t frame;  /* run-time address of the frame that called init */
   uint64_t thread; /* pthread_self() there */
+  uint64_t tls;    /* run-time address of the library's thread-local variables there, 0 for none */
   uint64_t host_lo, host_hi;
   unsigned char *region; /* from note.data on: size bytes, then zeros up to room */
   size_t size, room;

@@ -101,7 +101,8 @@ struct state {
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
   struct host_calls host;
   uintptr_t host_brk;       /* bytes that sbrk took from the host */
-  struct urf_host *capture; /* while init runs under a capture host */
+  struct urf_host *capture; /* while init runs under a capture host, */
+  uintptr_t thread;         /* in the thread with this pthread_self() */
   int lock;
   unsigned keys[KEYS]; /* keys.c: those of the process */
   struct heap heap;
@@ -155,6 +156,11 @@ HIDDEN int urf_memalign(void **out, size_t align, size_t size, void *caller);
  * registered again at load */
 HIDDEN void replay_seal(void);
 HIDDEN void replay(void);
+
+/* tls.c: the same for thread-local variables; where those of the calling thread are, NULL for none */
+HIDDEN void tls_seal(void);
+HIDDEN void tls_replay(void);
+HIDDEN void *tls_block(void);
 
 /* keys.c signals.c: the same for keys of thread-specific data, with the values of the thread that
  * calls, and for what is done on signals */

@@ -1,4 +1,4 @@
-/* atexit, __cxa_atexit and pthread_atfork, bound inside the library: what init registers (destructors
+/* atexit, __cxa_atexit, __cxa_thread_atexit and pthread_atfork, bound inside the library: what init registers (destructors
  * of C++ statics among it) is remembered in the image and registered again at load, in the same
  * order. */
 
@@ -13,13 +13,15 @@
 typedef void handler(void);
 
 BOUND int __cxa_atexit(void (*fn)(void *), void *arg, void *dso);
+BOUND int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso);
 BOUND int atexit(handler *fn);
 BOUND int __register_atfork(handler *prepare, handler *parent, handler *child, void *dso);
 extern HIDDEN void *__dso_handle __attribute__((weak));
 
 struct registration {
   struct registration *next;
-  void (*fn)(void *); /* at exit, with arg; else at fork */
+  void (*fn)(void *); /* at exit of the process, or of the thread, with arg; else at fork */
+  int thread;
   void *arg;
   handler *prepare, *parent, *child;
 };
@@ -27,9 +29,20 @@ struct registration {
 /* Frozen with the rest of the image, the latest first. */
 static struct registration *registrations;
 
+/* glibc has it, or else a C++ library. */
+static int thread_exit_to_host(void (*fn)(void *), void *arg)
+{
+  void *slot = 0;
+  if (!host_find(&slot, "__cxa_thread_atexit_impl") && !host_find(&slot, "__cxa_thread_atexit"))
+    return -1;
+  return ((int (*)(void (*)(void *), void *, void *))slot)(fn, arg, &__dso_handle);
+}
+
 /* glibc's fork handlers take the library's handle, so that dlclose withdraws them; musl's do not. */
 static int to_host(const struct registration *r)
 {
+  if (r->thread)
+    return thread_exit_to_host(r->fn, r->arg);
   if (r->fn)
     return HOST(__cxa_atexit)(r->fn, r->arg, &__dso_handle);
   if (host_find(&S->host.__register_atfork, "__register_atfork"))
@@ -54,6 +67,16 @@ int __cxa_atexit(void (*fn)(void *), void *arg, void *dso)
   if (S->capture)
     return remember(&r, CALLER) ? -1 : 0;
   return HOST(__cxa_atexit)(fn, arg, dso);
+}
+
+/* Destructors of C++ thread_local objects: those of the thread that runs init are its heir's. */
+int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso)
+{
+  const struct registration r = {.fn = fn, .thread = 1, .arg = arg};
+  (void)dso;
+  if (S->capture && S->thread == (uintptr_t)HOST(pthread_self)())
+    return remember(&r, CALLER) ? -1 : 0;
+  return thread_exit_to_host(fn, arg);
 }
 
 int atexit(handler *fn)

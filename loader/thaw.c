@@ -10,8 +10,8 @@
  *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but
  *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
- *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again.  The image is
- *             whole from here on. */
+ *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again, and thread-local
+ *             variables are set.  The image is whole from here on. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -247,6 +247,10 @@ static uintptr_t bind(const struct image *image, const struct urf_import *import
     store(image, import, (uintptr_t)HOST(pthread_self)(), 0);
     return 0;
   }
+  if (import->kind == URF_IMPORT_TLS) {
+    store(image, import, (uintptr_t)tls_block() + addend, 0);
+    return 0;
+  }
   if (import->kind == URF_IMPORT_FOLLOW) {
     const uintptr_t by = look_for_own(image, import) - addend;
     if (by)
@@ -417,6 +421,7 @@ static void thaw(uintptr_t bias)
   const struct urf_protection *p = (const void *)(image.table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++)
     protect(&image, &p[i]);
+  tls_replay();
   replay();
   keys_replay();
   signals_replay();
@@ -428,6 +433,7 @@ static void seal(void)
 {
   struct urf_host *host = S->capture;
   signals_seal();
+  tls_seal();
   keys_seal();
   replay_seal();
   heap_seal(&S->heap, host->block);
@@ -450,6 +456,7 @@ static void join_capture(uintptr_t bias)
   if (host->joined)
     host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->data + bias);
   S->capture = host;
+  S->thread = (uintptr_t)HOST(pthread_self)();
 }
 
 HIDDEN void start(void) __asm__("urf_start");

@@ -85,13 +85,6 @@ void answer(FILE *out) { fprintf(out, "\n"); }
 END
 expect_refusal 1 thread "$TURF" freeze thread.so -o "$OUT"
 
-finding local <<'END'
-static __thread int mine;
-int urf_init(void) { mine = 5; return 0; }
-void answer(FILE *out) { fprintf(out, "%d\n", mine); }
-END
-expect_refusal 1 thread-local "$TURF" freeze local.so -o "$OUT"
-
 # a block of libc's allocator, and one that it has freed again: nothing says what that word is
 finding foreign <<'END'
 #include <dlfcn.h>
