@@ -351,7 +351,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
                  struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
-  *c = (struct capture){.lib = lib, .align = lib->align};
+  *c = (struct capture){.lib = lib, .align = align};
   c->process = process_start(o, lib, path, seed, align, e);
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
       seal(c, lib, init, &s, e) || (init && check_front(c, lib, e)))

@@ -11,7 +11,13 @@
 
 #include "turf.h"
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20, PLACES = 4 };
+
+/* Fresh inits that have to agree; with an alignment that chance may have made look sufficient. */
+enum { PROOFS = 1, KEYED_PROOFS = 4 };
+
+/* Processes with the addresses of the first run: a random bit is the same in all with 1 in 256. */
+enum { TWINS = 8 };
 
 /* Of the proofs' processes: apart from those of all runs, see place_of_library in trace.c. */
 enum { PROOF_SEED = 5050 };
@@ -28,6 +34,11 @@ struct work {
   struct module_cache *cache;
   struct plan plan;
   struct table table;
+  uint64_t align; /* of all addresses of the runs */
+  bool unlike;    /* what init allocates and protects is not the same in every run */
+  /* places of some words that depend on addresses, or come by themselves; how many of the former */
+  struct bytes keyed, own;
+  size_t n_keyed;
   double started, told;
 };
 
@@ -66,13 +77,23 @@ static void progress(struct work *w, const char *what, size_t i, size_t n)
   fprintf(stderr, n ? "turf: %s %zu of %zu\n" : "turf: %s\n", what, i, n);
 }
 
-static void work_free(struct work *w)
+/* The runs and what was made of them. */
+static void runs_free(struct work *w)
 {
   for (size_t i = 0; i < w->n; i++)
     capture_free(&w->runs[i]);
   free(w->runs);
-  capture_free(&w->proof);
+  w->runs = NULL;
+  w->n = 0;
   plan_free(&w->plan);
+}
+
+static void work_free(struct work *w)
+{
+  runs_free(w);
+  capture_free(&w->proof);
+  free(w->keyed.at);
+  free(w->own.at);
   free(w->table.bytes.at);
   policy_free(&w->policy);
   module_cache_free(w->cache);
@@ -93,7 +114,7 @@ static bool same_modulo_huge(const struct capture *a, const struct capture *b)
 static int take(struct work *w, struct capture *c, size_t n_before, const char *path,
                 const struct library *lib, unsigned seed, bool init, struct error *e)
 {
-  uint64_t align = n_before ? w->runs[0].align : lib->align;
+  uint64_t align = n_before ? w->runs[0].align : w->align > lib->align ? w->align : lib->align;
   int status = -1;
   for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
@@ -147,19 +168,15 @@ static int compare_runs(struct work *w, struct error *e)
   unsigned char **regions = xalloc(w->n * sizeof *regions);
   int status = 0;
   plan->align = w->runs[0].align;
+  w->unlike = false;
   for (size_t i = 0; i < w->n; i++) {
     regions[i] = w->runs[i].region;
     if (w->runs[i].size > plan->size)
       plan->size = w->runs[i].size;
-    if (!status &&
-        (!same_protections(&w->runs[0], &w->runs[i]) || w->runs[i].align != w->runs[0].align))
-      status = fail(e, REFUSED,
-                    "%s: what init allocates and protects is not the same in every run; its heap "
-                    "cannot be laid out once for all",
-                    w->lib.path);
+    w->unlike |= !same_protections(&w->runs[0], &w->runs[i]) || w->runs[i].align != plan->align;
   }
   plan->size = (plan->size + 15) & ~(size_t)15;
-  if (!status) {
+  if (!w->unlike) {
     diff(&spans, regions, w->n, plan->size);
     classify(plan, &w->lib, w->runs, w->n, &spans, w->o->policy ? &w->policy : NULL);
   }
@@ -168,6 +185,115 @@ static int compare_runs(struct work *w, struct error *e)
   free(spans.list.at);
   free(regions);
   return status;
+}
+
+/* rehearsals */
+
+static bool may_be_keyed(const struct finding *f)
+{
+  return f->cause == FIND_MOVES || f->cause == FIND_BASE || f->cause == FIND_VARIES;
+}
+
+/* Adds the place of a finding to the text, which ends in NUL then. */
+static void add_place(struct work *w, struct bytes *text, size_t offset)
+{
+  char *place = report_place(&w->lib, &w->runs[0], offset);
+  if (text->n)
+    text->n--;
+  put_bytes(text, ", ", text->n ? 2 : 0);
+  put_bytes(text, place, strlen(place) + 1);
+  free(place);
+}
+
+/* Marks the findings that one more process with the addresses of the first run has otherwise; *left is
+ * how many may be due to addresses still. */
+static int compare_twin(struct work *w, bool *own, size_t *left, struct error *e)
+{
+  struct capture twin = {0};
+  const struct capture *run = &w->runs[0];
+  int status = capture_take(&twin, w->o, &w->lib, w->lib.path, 1, run->align, true, w->cache, e);
+  *left = w->unlike;
+  for (size_t i = 0; i < w->plan.findings.n && !status; i++) {
+    const struct finding *f = &w->plan.findings.at[i];
+    own[i] |= f->offset + f->size > twin.size ||
+              memcmp(run->region + f->offset, twin.region + f->offset, f->size) != 0;
+    *left += may_be_keyed(f) && !own[i];
+  }
+  capture_free(&twin);
+  return status;
+}
+
+/* What is found may be due to addresses, so that others would cure it, or come by itself (time, a
+ * random number).  Processes with equal addresses tell: *keyed is how many findings are the same in
+ * all of them, *own how many are not. */
+static int find_cause(struct work *w, size_t *keyed, size_t *own, struct error *e)
+{
+  bool *is_own = xalloc(w->plan.findings.n * sizeof *is_own);
+  int status = 0;
+  *keyed = 1;
+  *own = 0;
+  for (unsigned i = 0; i < TWINS && *keyed && !status; i++)
+    status = compare_twin(w, is_own, keyed, e);
+  for (size_t i = 0, n = 0; i < w->plan.findings.n && !status; i++) {
+    const struct finding *f = &w->plan.findings.at[i];
+    if (!may_be_keyed(f))
+      continue;
+    *own += is_own[i];
+    n += !is_own[i];
+    if ((is_own[i] ? *own : n) <= PLACES)
+      add_place(w, is_own[i] ? &w->own : &w->keyed, f->offset);
+  }
+  free(is_own);
+  return status;
+}
+
+static int rehearse(struct work *w, uint64_t align, struct error *e)
+{
+  runs_free(w);
+  w->align = align;
+  for (size_t i = 0; i < w->policy.lines.n; i++)
+    w->policy.lines.at[i].used = false;
+  return take_runs(w, e) || (w->o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
+                 compare_runs(w, e)
+             ? -1
+             : 0;
+}
+
+/* A table keyed by addresses comes out the same where all addresses are equal modulo some power of two.
+ * The smallest that will do is asked for at load; musl does not heed it. */
+static int align_keyed(struct work *w, struct error *e)
+{
+  static const uint64_t aligns[] = {16 * PAGE, HUGE_PAGE};
+  size_t own = 0;
+  if (find_cause(w, &w->n_keyed, &own, e))
+    return -1;
+  for (size_t i = 0; i < 2 && w->n_keyed && (w->unlike || w->plan.findings.n); i++)
+    if (aligns[i] > w->runs[0].align && rehearse(w, aligns[i], e))
+      return -1;
+  if (own && !w->unlike && !w->plan.findings.n)
+    return fail(
+        e, REFUSED,
+        "%s: %zu words (%s%s) differed at first, at equal addresses, too; they must have come "
+        "out the same by chance since",
+        w->lib.path, own, (const char *)w->own.at, own > PLACES ? ", ..." : "");
+  return 0;
+}
+
+static int explain(struct work *w, struct error *e)
+{
+  if (rehearse(w, w->lib.align, e))
+    return -1;
+  bool keyed = w->unlike;
+  for (size_t i = 0; i < w->plan.findings.n; i++)
+    keyed |= may_be_keyed(&w->plan.findings.at[i]);
+  if (keyed && w->lib.libc != LIBC_MUSL && align_keyed(w, e))
+    return -1;
+  if (w->unlike)
+    return fail(e, REFUSED,
+                "%s: what init allocates and protects is not the same in every run; its heap "
+                "cannot be laid out once for all",
+                w->lib.path);
+  return 0;
 }
 
 /* The words that lead there are the same in every run, and so no findings. */
@@ -288,13 +414,17 @@ static int hold_against(struct work *w, struct capture *c, bool thawed, const ch
   return n ? fail_proof(w, path, which, bad, n, e) : 0;
 }
 
-/* A fresh init against the plan. */
+/* Fresh inits against the plan. */
 static int prove_live(struct work *w, const char *path, struct error *e)
 {
-  progress(w, "proof, with a fresh init", 0, 0);
-  if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true, e))
-    return -1;
-  return hold_against(w, &w->proof, false, path, "another fresh init are", e);
+  const unsigned n = w->n_keyed ? KEYED_PROOFS : PROOFS;
+  for (unsigned i = 0; i < n; i++) {
+    progress(w, "proof, with a fresh init", 0, 0);
+    if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED + 2 * i, true, e) ||
+        hold_against(w, &w->proof, false, path, "another fresh init are", e))
+      return -1;
+  }
+  return 0;
 }
 
 /* What the dynamic linker made of the frozen library's references, against the live one's. */
@@ -380,8 +510,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   if (w->lib.note.flags & URF_FROZEN)
     return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from", o->input);
   if ((writes && check_output(o, e)) || (o->policy && policy_read(&w->policy, o->policy, e)) ||
-      take_runs(w, e) || (o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
-      compare_runs(w, e) || judge(w, e))
+      explain(w, e) || judge(w, e))
     return -1;
   write_recipe(w);
   place(&w->table, &w->lib, &w->plan);
@@ -397,6 +526,13 @@ static int pipeline(struct work *w, bool writes, struct error *e)
                       .runs = (int)w->n};
   if (!o->quiet)
     report_warnings(stderr, &w->lib);
+  if (!o->quiet && w->n_keyed)
+    fprintf(
+        stderr,
+        "turf: %s: warning: %zu words depend on addresses (%s%s); it can be loaded at multiples of "
+        "%" PRIu64 " KiB only, where they do not\n",
+        w->lib.path, w->n_keyed, (const char *)w->keyed.at, w->n_keyed > PLACES ? ", ..." : "",
+        w->plan.align / 1024);
   if (o->suggest)
     printf("# nothing to accept\n");
   else if (o->json || !o->quiet)
@@ -453,6 +589,7 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
       library_read(&w->lib, temporary[1], e))
     return -1;
   library_rename(&w->lib, path);
+  w->align = w->frozen.note.align;
   if (take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e))
     return -1;
   learn_slots(&w->plan, &w->runs[0]);

@@ -338,7 +338,10 @@ struct process *process_start(const struct options *o, const struct library *lib
   int cause = errno;
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
-  p->displaced = (struct displacement){.seed = seed, .align = align, .library = p->path};
+  p->displaced = (struct displacement){.seed = seed,
+                                       .align = align,
+                                       .library = p->path,
+                                       .reserved = lib->hi - lib->preferred + lib->align};
   p->next = all;
   all = p;
   if (!p->path)

@@ -90,31 +90,31 @@ static unsigned run_of(const struct displacement *d)
 }
 
 /* The first three runs have the library at b, b + D and b + 2 D modulo 2^44, D being a third of
- * that: so each bit of an address in it has both values, and what depends on one bit (a hash, an
- * index) differs in some run.  The bits above are counted through. */
+ * that and an odd multiple of the alignment: so each bit of an address in it has both values, and what
+ * depends on one bit (a hash, an index) differs in some run.  The bits above are counted through. */
 static uint64_t place_of_library(const struct displacement *d)
 {
-  const uint64_t third = CIRCLE / 3, run = run_of(d);
-  const uint64_t start = draw(0, (uint64_t)1 << 32) % CIRCLE; /* a repeated run's, too */
-  return (LOWEST << run) +
-         (start / d->align + run * (third / d->align)) % (CIRCLE / d->align) * d->align;
+  const uint64_t units = CIRCLE / d->align, third = units / 3 | 1, run = run_of(d);
+  const uint64_t start = draw(0, (uint64_t)1 << 32); /* a repeated run's, too */
+  return (LOWEST << run) + (start + run * third) % units * d->align;
 }
 
 /* Any other mapping: the second run has all bits of the first turned over, which also turns the order
  * of any two mappings round.  In the first run all are above the library, then below. */
-static uint64_t place_of_mapping(const struct displacement *d, uint64_t size)
+static uint64_t place_of_mapping(const struct displacement *d, uint64_t size, uint64_t align)
 {
   const uint64_t range = HIGHEST - LOWEST - (size & ~(uint64_t)4095);
-  const uint64_t x = draw(0, d->step) % CIRCLE / d->align * d->align;
+  const uint64_t x = draw(0, d->step) % CIRCLE / align * align;
   if (d->seed == 1 && size < CIRCLE)
     return 5 * LOWEST + x;
   if (d->seed == 2 && size < CIRCLE)
-    return LOWEST + (CIRCLE - d->align - x);
+    return LOWEST + (CIRCLE - align - x);
   if (d->seed == 3 && size < CIRCLE)
-    return 2 * LOWEST + draw(d->seed, d->step) % CIRCLE / d->align * d->align;
-  return LOWEST + draw(d->seed, d->step) % range / d->align * d->align;
+    return 2 * LOWEST + draw(d->seed, d->step) % CIRCLE / align * align;
+  return LOWEST + draw(d->seed, d->step) % range / align * align;
 }
 
+/* glibc asks for the library's file, or first for room that it finds an aligned place in. */
 static bool is_library(int pid, const struct displacement *d, int fd)
 {
   char link[64], target[4096];
@@ -135,10 +135,11 @@ static void displace(int pid, struct displacement *d)
       regs.REG_ARG2 > HIGHEST - LOWEST)
     return;
   d->step++;
-  if (file && run_of(d) < 3 && is_library(pid, d, (int)regs.REG_ARG5))
-    regs.REG_ARG1 = place_of_library(d);
-  else
-    regs.REG_ARG1 = place_of_mapping(d, regs.REG_ARG2);
+  const bool library = file ? is_library(pid, d, (int)regs.REG_ARG5)
+                            : regs.REG_ARG3 == PROT_NONE && regs.REG_ARG2 - d->reserved < 4096;
+  regs.REG_ARG1 = library && run_of(d) < 3
+                      ? place_of_library(d)
+                      : place_of_mapping(d, regs.REG_ARG2, library ? d->align : 4096);
   (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 

@@ -181,7 +181,7 @@ enum { MAX_RUNS = 99, SEEDS = 100 };
 struct process;
 
 /* Starts the host for lib's libc on the given library file, every mapping of it displaced by
- * amounts that depend on seed only, and aligned to align.  NULL and an error when it cannot. */
+ * amounts that depend on seed only, the library to a multiple of align.  NULL and an error when it cannot. */
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
                               unsigned seed, uint64_t align, struct error *e);
 /* The file that it loads, with no symbolic link in its name. */
@@ -209,8 +209,9 @@ int trace_begin(int pid);
 /* How the mappings of a process are displaced. */
 struct displacement {
   unsigned seed;       /* what all depends on */
-  uint64_t align;      /* of every address */
+  uint64_t align;      /* of the library's address */
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
+  uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   uint64_t step;       /* mappings so far */
   /* the last signal of those that a fault raises: at which instruction of which process */
   uint64_t fault;

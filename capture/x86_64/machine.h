@@ -8,6 +8,7 @@
 #define REG_SYSCALL orig_rax
 #define REG_ARG1 rdi
 #define REG_ARG2 rsi
+#define REG_ARG3 rdx
 #define REG_ARG4 r10
 #define REG_ARG5 r8
 #define SYSCALL_ARCH AUDIT_ARCH_X86_64

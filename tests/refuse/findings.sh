@@ -55,13 +55,14 @@ expect_refusal 1 shared "$TURF" freeze shared.so -o "$OUT"
 finding hash <<'END'
 static struct cell { unsigned long key; struct cell *value; } table[64];
 static struct cell keys[20];
+static unsigned hash(const void *p) { return (uint32_t)((uintptr_t)p >> 4) * 2654435761u >> 26; }
 int urf_init(void)
 {
   for (int i = 0; i < 20; i++)
-    table[((uintptr_t)&keys[i] >> 12) * 2654435761u % 64].key += 1;
+    table[hash(&keys[i])].key += 1;
   return 0;
 }
-void answer(FILE *out) { fprintf(out, "%lu\n", table[((uintptr_t)keys >> 12) * 2654435761u % 64].key); }
+void answer(FILE *out) { fprintf(out, "%lu\n", table[hash(keys)].key); }
 END
 expect_refusal 1 table "$TURF" freeze hash.so -o "$OUT"
 
@@ -241,8 +242,10 @@ END
   expect_refusal 1 order "$TURF" freeze order.so -o "$OUT"
 done
 
-# one bit of an address, whichever it is
-for bit in 12 13 17 21 26 29 33 38 41 43 45; do
+# one bit of an address, whichever it is; the lower ones are cured by an alignment, which musl does not
+# heed
+case $LIBC in musl) low='12 13 17' ;; *) low= ;; esac
+for bit in $low 21 26 29 33 38 41 43 45; do
   finding bit <<END
 static int bit;
 int urf_init(void) { bit = (int)((uintptr_t)&bit >> $bit & 1); return 0; }
