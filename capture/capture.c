@@ -173,7 +173,7 @@ static int check_sealed(const struct library *lib, const struct sealed *s, struc
 static int seal(struct capture *c, const struct library *lib, bool live, struct sealed *s,
                 struct error *e)
 {
-  process_doing(c->process, "the end of the capture");
+  process_doing(c->process, "a function of URF_ON_FREEZE, or the end of the capture,");
   const char *line = process_ask(c->process, e, "seal");
   const bool frozen = line && sscanf(line, "frozen %" SCNx64, &c->tls) == 1;
   if (frozen && live)
@@ -337,6 +337,13 @@ static int check_front(struct capture *c, const struct library *lib, struct erro
       "%s: init, or a constructor, changed the library outside .data and .bss, at 0x%" PRIx64
       " (%s), which is not frozen; keep such state in an ordinary variable",
       lib->path, at - c->bias, symbol ? symbol->name : "no symbol");
+}
+
+int capture_thaw(struct capture *c, struct error *e)
+{
+  process_doing(c->process, "a function of URF_ON_THAW");
+  const char *line = process_ask(c->process, e, "thaw");
+  return line && strcmp(line, "thawed") == 0 ? 0 : unexpected(c->lib, line, e);
 }
 
 int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,

@@ -461,7 +461,7 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
     return -1;
   }
   return hold_against(w, &w->proof, true, w->o->input, "the frozen library, once loaded, are", e) ||
-                 prove_references(w, e)
+                 prove_references(w, e) || capture_thaw(&w->proof, e)
              ? -1
              : 0;
 }

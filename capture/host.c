@@ -46,7 +46,7 @@ static void block(void *p, uintptr_t size, int used)
   blocks[n_blocks++] = (struct record){(uintptr_t)p, size, (uint64_t)used};
 }
 
-/* the image in front of the region: code, constants, what the dynamic linker fills */
+/* the image in front of the variables: code, constants, what the dynamic linker fills */
 
 static struct {
   const char *image, *copy; /* of it, as it was before the library's constructors */
@@ -75,9 +75,9 @@ static const char *copy_stretch(size_t offset, size_t size)
   return NULL;
 }
 
-static void joined(const void *image, const void *region)
+static void joined(const void *image, const void *variables)
 {
-  size_t size = (size_t)((const char *)region - (const char *)image);
+  size_t size = (size_t)((const char *)variables - (const char *)image);
   void *p =
       mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
@@ -322,7 +322,11 @@ static void obey(void *library, const struct link_map *map, char *line)
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
-  else if (strcmp(line, "front") == 0)
+  else if (strcmp(line, "thaw") == 0) {
+    if (handshake.thaw)
+      handshake.thaw();
+    SAY("thawed\n");
+  } else if (strcmp(line, "front") == 0)
     SAY("front %lx\n", front.image ? (unsigned long)each_readable(compare_stretch) : 1);
   else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
     SAY("bytes\n");

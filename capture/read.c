@@ -157,6 +157,8 @@ static int read_note(struct reader *r)
         "%s: its .note.urf was moved from where the loader looks (by patchelf or objcopy?); "
         "freeze first, or change the file otherwise",
         r->f.path);
+  if (n->transient > n->data)
+    return damaged_note(r, "the place of transient variables");
   if (n->tm_clones)
     return fail(r->f.e, REFUSED,
                 "%s: has transactional-memory clones of functions, which cannot be frozen; compile "
@@ -461,7 +463,8 @@ static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
                               type == R_RELATIVE ? SLOT_RELATIVE
                               : symbolic         ? SLOT_SYMBOL
                                                  : SLOT_OTHER);
-    if (!s && (symbolic || is_link(type)) && !in_init_array(r, rela.r_offset))
+    if (!s && (symbolic || is_link(type)) && !in_init_array(r, rela.r_offset) &&
+        rela.r_offset < r->lib->note.transient)
       *PUSH(&r->lib->links) = rela.r_offset;
     if (!s || !symbolic)
       continue;

@@ -278,6 +278,8 @@ void capture_free(struct capture *c);
  * then fails and says why. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
 int capture_lost(const struct capture *c, struct error *e);
+/* Has a frozen library do the rest of what it does at load, which would have changed the region. */
+int capture_thaw(struct capture *c, struct error *e);
 /* Bytes of the image, in front of the region, too; zeros where nothing is mapped. */
 int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
                  struct error *e);

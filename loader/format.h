@@ -40,6 +40,7 @@ struct urf_note {
   uint64_t state;           /* address of the loader's variables, all zero in a frozen file */
   uint64_t init_array;      /* its first word is the loader's constructor */
   uint64_t tm_clones;       /* bytes of .tm_clone_table */
+  uint64_t transient;       /* variables that are not frozen, from here to the region */
   uint32_t format, state_size;
   /* frozen part */
   uint32_t flags, machine;             /* enum urf_flags; e_machine */
@@ -118,21 +119,23 @@ struct urf_host {
   uint32_t version;
   const char *library; /* the one that is captured, by the name it is loaded by; NULL for any */
   /* called by the loader, before any other constructor of the library: where its image and, in that,
-   * the region begin; NULL for none */
-  void (*joined)(const void *image, const void *region);
+   * the variables begin; NULL for none */
+  void (*joined)(const void *image, const void *variables);
   /* an allocation: where, how many bytes asked for, who asked */
   void (*allocated)(void *block, uintptr_t size, void *caller);
   /* one call per block of the heap, by address, from within seal */
   void (*block)(void *block, uintptr_t size, int used);
   /* called by the host after init: ends the capture and clears what must not be kept */
   void (*seal)(void);
+  /* of a frozen library: runs what it has to run at load, if anything, after the proof */
+  void (*thaw)(void);
   uintptr_t top;     /* run-time end of the used heap */
   uintptr_t missing; /* bytes that did not fit into the reserve */
   uintptr_t align;   /* largest alignment that was asked for */
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x140, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x148, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 40, "same layout on every machine");
 
 #endif

@@ -11,7 +11,7 @@
  *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
  *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again, and thread-local
- *             variables are set.  The image is whole from here on. */
+ *             variables are set.  The image is whole from here on, and the user's hooks run. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -397,6 +397,37 @@ static void report(uintptr_t bias)
   say("\n");
 }
 
+/* The capture host, when this is the library that it has loaded for turf; else NULL. */
+static struct urf_host *find_host(void)
+{
+  struct urf_host *host = dlsym(RTLD_DEFAULT, URF_HOST_SYMBOL);
+  (void)dlerror();
+  return host && host->version == URF_HOST_VERSION &&
+                 (!host->library || strcmp(host->library, own_name()) == 0)
+             ? host
+             : 0;
+}
+
+typedef void (*hook)(void);
+extern HIDDEN const hook __urf_on_freeze[], __urf_on_freeze_end[]; /* defined by urf.ld, */
+extern HIDDEN const hook __urf_on_thaw[], __urf_on_thaw_end[];     /* each array and its end */
+
+static void call_all(const hook *from, const hook *end)
+{
+  for (; from < end; from++)
+    (*from)();
+}
+
+static int has_hooks(void)
+{
+  return (uintptr_t)__urf_on_thaw != (uintptr_t)__urf_on_thaw_end;
+}
+
+static void on_thaw(void)
+{
+  call_all(__urf_on_thaw, __urf_on_thaw_end);
+}
+
 static void thaw(uintptr_t bias)
 {
   struct image image = {
@@ -426,12 +457,18 @@ static void thaw(uintptr_t bias)
   keys_replay();
   signals_replay();
   report(bias);
+  struct urf_host *host = has_hooks() ? find_host() : 0;
+  if (host)
+    host->thaw = on_thaw;
+  else
+    on_thaw();
 }
 
 /* The end of a capture: everything that is not the library's own state is cleared. */
 static void seal(void)
 {
   struct urf_host *host = S->capture;
+  call_all(__urf_on_freeze, __urf_on_freeze_end);
   signals_seal();
   tls_seal();
   keys_seal();
@@ -445,16 +482,14 @@ static void seal(void)
 
 static void join_capture(uintptr_t bias)
 {
-  struct urf_host *host = dlsym(RTLD_DEFAULT, URF_HOST_SYMBOL);
-  (void)dlerror();
-  if (!host || host->version != URF_HOST_VERSION || host->seal ||
-      (host->library && strcmp(host->library, own_name()) != 0))
+  struct urf_host *host = find_host();
+  if (!host || host->seal)
     return;
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   S->owned = S->heap.start;
   host->seal = seal;
   if (host->joined)
-    host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->data + bias);
+    host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->transient + bias);
   S->capture = host;
   S->thread = (uintptr_t)HOST(pthread_self)();
 }

@@ -13,4 +13,18 @@ int urf_frozen(void) __attribute__((visibility("hidden")));
 }
 #endif
 
+/* At file scope: has fn, a void (*)(void), called by turf freeze when all init functions have run, or
+ * whenever the frozen library is loaded, with everything in its place (to draw a new random seed, to
+ * look at the time).  Several are called in the order in which the linker sees them. */
+#define URF_ON_FREEZE(fn) URF_HOOK_(fn, on_freeze, __COUNTER__)
+#define URF_ON_THAW(fn) URF_HOOK_(fn, on_thaw, __COUNTER__)
+
+/* Before a variable of static storage: it is not frozen, and starts with its initialiser when the frozen
+ * library is loaded, whatever init has made of it. */
+#define URF_TRANSIENT __attribute__((section(".urf.transient")))
+
+#define URF_HOOK_(fn, when, n) URF_HOOK__(fn, when, n)
+#define URF_HOOK__(fn, when, n)                                                                    \
+  static void (*const urf_##when##_##n)(void) __attribute__((used, section(".urf." #when))) = fn
+
 #endif

@@ -37,6 +37,11 @@ static struct file {
 #define __urf_state file.state
 #include "../../loader/thaw.c"
 
+/* no hooks */
+#define EMPTY(name)                                                                                \
+  ".globl " name ", " name "_end\n.hidden " name ", " name "_end\n" name ":\n" name "_end:\n"
+__asm__(".section .data.rel.ro\n" EMPTY("__urf_on_freeze") EMPTY("__urf_on_thaw") ".text\n");
+
 void host_prepare(void) {}
 
 void *host_lookup(void **slot, const char *name)
