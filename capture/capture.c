@@ -390,11 +390,25 @@ void capture_free(struct capture *c)
   *c = (struct capture){0};
 }
 
-uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held)
+static uint64_t read_address(struct capture *c, uint64_t at)
+{
+  unsigned char bytes[8] = {0};
+  if (ask_bytes(c, at, c->lib->word, &c->lost) ||
+      process_read(c->process, bytes, c->lib->word, &c->lost))
+    return 0;
+  return get_word(bytes, c->lib->word);
+}
+
+uint64_t capture_resolve(struct capture *c, const char *name, const char *version, uint64_t slot,
+                         bool held)
 {
   uint64_t address = 0;
   if (c->lost.text)
     return 0;
+  if (slot) {
+    address = read_address(c, c->bias + slot);
+    return held && address ? read_address(c, address) : address;
+  }
   const char *line = process_ask(c->process, &c->lost, "%s %s %s", held ? "held" : "resolve", name,
                                  *version ? version : "-");
   if (line && sscanf(line, "at %" SCNx64, &address) != 1)

@@ -281,7 +281,8 @@ static void look_at_slot(struct context *x, const struct slot *slot)
     return;
   }
   for (size_t r = 0; r < x->n; r++) {
-    uint64_t symbol = capture_resolve(&x->runs[r], slot->symbol, slot->version, false);
+    uint64_t symbol = capture_resolve(&x->runs[r], slot->symbol, slot->version,
+                                      library_slot(x->lib, slot->symbol, slot->version), false);
     if (value_in(x, r, at) != symbol + (uint64_t)slot->addend)
       return;
   }

@@ -7,14 +7,14 @@
 
 #include "classify.h"
 
-static void resolve_all(const struct context *x, struct name *name, bool held)
+static void resolve_all(const struct context *x, struct name *name, uint64_t slot, bool held)
 {
   name->at = xalloc(x->n * sizeof *name->at);
   name->held = xalloc(x->n * sizeof *name->held);
   for (size_t r = 0; r < x->n; r++) {
-    name->at[r] = capture_resolve(&x->runs[r], name->name, name->version, false);
+    name->at[r] = capture_resolve(&x->runs[r], name->name, name->version, slot, false);
     if (held && name->at[r])
-      name->held[r] = capture_resolve(&x->runs[r], name->name, name->version, true);
+      name->held[r] = capture_resolve(&x->runs[r], name->name, name->version, slot, true);
   }
 }
 
@@ -24,7 +24,7 @@ static void resolve_names(struct context *x)
     const struct need *need = &x->lib->needs.at[i];
     struct name *name = PUSH(&x->needs);
     *name = (struct name){need->name, need->version, NULL, NULL};
-    resolve_all(x, name, true);
+    resolve_all(x, name, need->slot, true);
   }
   for (size_t m = 0; m < x->runs[0].modules.n; m++) {
     const struct exports *all = x->runs[0].modules.at[m].exports;
@@ -34,7 +34,7 @@ static void resolve_names(struct context *x)
         continue;
       struct name *name = PUSH(&x->ifuncs);
       *name = (struct name){e->name, e->standard ? e->version : "", NULL, NULL};
-      resolve_all(x, name, false);
+      resolve_all(x, name, 0, false);
     }
   }
 }
@@ -51,8 +51,9 @@ static bool holds(const struct context *x, size_t start, const uint64_t *address
 static bool resolves_to(const struct context *x, size_t start, const char *name,
                         const char *version, int64_t addend)
 {
+  const uint64_t slot = library_slot(x->lib, name, version);
   for (size_t r = 0; r < x->n; r++) {
-    uint64_t at = capture_resolve(&x->runs[r], name, version, false);
+    uint64_t at = capture_resolve(&x->runs[r], name, version, slot, false);
     if (!at || value_in(x, r, start) != at + (uint64_t)addend)
       return false;
   }
@@ -68,8 +69,13 @@ size_t new_import(struct context *x, const char *name, const char *version, cons
         strcmp(m->version, version) == 0 && strcmp(m->module, module) == 0)
       return i;
   }
-  *PUSH(&x->plan->imports) =
-      (struct import){xstrdup(name), xstrdup(version), xstrdup(module), kind, addend, NULL, 0};
+  *PUSH(&x->plan->imports) = (struct import){.name = xstrdup(name),
+                                             .version = xstrdup(version),
+                                             .module = xstrdup(module),
+                                             .kind = kind,
+                                             .addend = addend};
+  if (kind != URF_IMPORT_MODULE && kind != URF_IMPORT_OWN && kind != URF_IMPORT_FOLLOW)
+    x->plan->imports.at[x->plan->imports.n - 1].slot = library_slot(x->lib, name, version);
   return x->plan->imports.n - 1;
 }
 

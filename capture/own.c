@@ -28,7 +28,7 @@ static void owns_init(struct owns *o, struct context *x)
     const struct own *own = &lib->owns.at[i];
     o->at[i] = own->value;
     if (own->kind == OWN_IFUNC) {
-      o->at[i] = capture_resolve(&x->runs[0], own->name, "", false) - x->runs[0].bias;
+      o->at[i] = capture_resolve(&x->runs[0], own->name, "", own->slot, false) - x->runs[0].bias;
       if (!in_image(x, o->at[i]))
         o->at[i] = 0;
     }
@@ -71,13 +71,14 @@ static size_t find(const struct owns *o, uint64_t address, size_t *found, size_t
   return n;
 }
 
-/* A weak symbol is never reached but by its name, so a pointer to it is what the name means. */
+/* The library reaches a symbol that it has no other name for by this one, so a pointer to it is what
+ * the name means: unless it was compiled to take for granted that nothing preempts its symbols. */
 static bool follows(const struct owns *o, const struct site *s, size_t own)
 {
   const struct own *symbol = &o->lib->owns.at[own];
   const uint64_t by = s->value - symbol->value;
-  return symbol->weak && !in_region(o->lib, symbol) && !s->rotated && !s->by_ldso &&
-         (!by || (symbol->kind == OWN_OBJECT && by < symbol->size));
+  return !symbol->twin && symbol->slot && !in_region(o->lib, symbol) && !s->rotated &&
+         !s->by_ldso && (!by || (symbol->kind == OWN_OBJECT && by < symbol->size));
 }
 
 static void look_at(struct owns *o, struct context *x, struct site *s)
@@ -91,6 +92,7 @@ static void look_at(struct owns *o, struct context *x, struct site *s)
     const struct own *own = &o->lib->owns.at[found[0]];
     s->kind = SITE_IMPORT;
     s->import = new_import(x, own->name, "", "", URF_IMPORT_FOLLOW, (int64_t)own->value);
+    x->plan->imports.at[s->import].slot = own->slot;
     return;
   }
   while (n)
@@ -104,8 +106,12 @@ void name_own_symbols(struct context *x)
   for (size_t i = 0; i < x->plan->sites.n && o.lib->owns.n; i++)
     if (x->plan->sites.at[i].kind == SITE_POINTER)
       look_at(&o, x, &x->plan->sites.at[i]);
-  for (size_t i = 0; i < o.lib->owns.n; i++)
-    if ((o.wanted[i] || own_is_variable(o.lib, &o.lib->owns.at[i])) && o.at[i])
-      new_import(x, o.lib->owns.at[i].name, "", "", URF_IMPORT_OWN, (int64_t)o.at[i]);
+  for (size_t i = 0; i < o.lib->owns.n; i++) {
+    const struct own *own = &o.lib->owns.at[i];
+    if ((!o.wanted[i] && !own_is_variable(o.lib, own)) || !o.at[i])
+      continue;
+    size_t import = new_import(x, own->name, "", "", URF_IMPORT_OWN, (int64_t)o.at[i]);
+    x->plan->imports.at[import].slot = own->slot;
+  }
   owns_free(&o);
 }

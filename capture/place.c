@@ -155,7 +155,7 @@ static void place_imports(struct table *t, const struct plan *plan)
     if (!n && !is_condition(m->kind))
       continue;
     struct urf_import *import = PUSH(&list);
-    *import = (struct urf_import){.kind = m->kind, .addend = m->addend};
+    *import = (struct urf_import){.kind = m->kind, .addend = m->addend, .slot = m->slot};
     import->sites = t->bytes.n;
     t->n_import_sites += put_words(t, words.offset + first, n);
     import->sites_size = t->bytes.n - import->sites;
@@ -254,13 +254,12 @@ static void read_imports(struct reader *r)
   for (uint64_t i = 0; i < note->n_imports; i++) {
     struct urf_import m;
     memcpy(&m, table + note->imports + i * sizeof m, sizeof m);
-    *PUSH(&r->plan->imports) = (struct import){xstrdup(table + m.name),
-                                               xstrdup(table + m.version),
-                                               xstrdup(table + m.module),
-                                               m.kind,
-                                               m.addend,
-                                               NULL,
-                                               0};
+    *PUSH(&r->plan->imports) = (struct import){.name = xstrdup(table + m.name),
+                                               .version = xstrdup(table + m.version),
+                                               .module = xstrdup(table + m.module),
+                                               .kind = m.kind,
+                                               .addend = m.addend,
+                                               .slot = m.slot};
     uint64_t offset = 0;
     r->at = r->lib->table + m.sites;
     r->end = r->at + m.sites_size;
@@ -323,13 +322,13 @@ static void read_slots(struct reader *r)
     if (slot->kind == SLOT_SYMBOL) {
       s.kind = SITE_IMPORT;
       s.import = r->plan->imports.n;
-      *PUSH(&r->plan->imports) = (struct import){xstrdup(slot->symbol),
-                                                 xstrdup(slot->version),
-                                                 xstrdup(""),
-                                                 URF_IMPORT_SYMBOL,
-                                                 slot->addend,
-                                                 NULL,
-                                                 0};
+      *PUSH(&r->plan->imports) =
+          (struct import){.name = xstrdup(slot->symbol),
+                          .version = xstrdup(slot->version),
+                          .module = xstrdup(""),
+                          .kind = URF_IMPORT_SYMBOL,
+                          .addend = slot->addend,
+                          .slot = library_slot(r->lib, slot->symbol, slot->version)};
     }
     *PUSH(&r->plan->sites) = s;
   }

@@ -86,10 +86,11 @@ static void find_imports(struct proof *p)
   p->address = xalloc(p->plan->imports.n * sizeof *p->address);
   for (size_t i = 0; i < p->plan->imports.n; i++) {
     const struct import *m = &p->plan->imports.at[i];
-    p->address[i] = m->kind == URF_IMPORT_THREAD ? p->c->thread
-                    : m->kind == URF_IMPORT_TLS
-                        ? p->c->tls
-                        : capture_resolve(p->c, m->name, m->version, m->kind == URF_IMPORT_VALUE);
+    p->address[i] =
+        m->kind == URF_IMPORT_THREAD ? p->c->thread
+        : m->kind == URF_IMPORT_TLS
+            ? p->c->tls
+            : capture_resolve(p->c, m->name, m->version, m->slot, m->kind == URF_IMPORT_VALUE);
     if (m->path && !leads_to(p->c, p->address[i], m))
       p->address[i] = UINT64_MAX; /* no address */
   }

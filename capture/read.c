@@ -191,7 +191,9 @@ static bool is_import(const struct library *lib, uint64_t offset)
   struct urf_import m;
   memcpy(&m, lib->table + offset, sizeof m);
   return is_text(lib, m.name) && is_text(lib, m.version) && is_text(lib, m.module) &&
-         m.kind < URF_IMPORT_KINDS && is_inside(m.sites, m.sites_size, lib->note.table_size);
+         m.kind < URF_IMPORT_KINDS &&
+         (!m.slot || is_inside(m.slot - lib->lo, lib->word, lib->note.data - lib->lo)) &&
+         is_inside(m.sites, m.sites_size, lib->note.table_size);
 }
 
 static bool is_protection(const struct library *lib, uint64_t offset)
@@ -377,13 +379,14 @@ static int read_needs(struct reader *r)
     if (file_dynsym(&r->f, i, &s))
       return -1;
     if (s.sym.st_shndx == SHN_UNDEF && GELF_ST_TYPE(s.sym.st_info) != STT_TLS && *s.name)
-      *PUSH(&lib->needs) = (struct need){xstrdup(s.name), xstrdup(s.version)};
+      *PUSH(&lib->needs) = (struct need){xstrdup(s.name), xstrdup(s.version), 0};
   }
   sort(lib->needs.at, lib->needs.n, sizeof *lib->needs.at, compare_needs);
   return 0;
 }
 
-bool library_needs(const struct library *lib, const char *name, const char *version)
+/* The first one of that name, in that version when it is not "". */
+static struct need *find_need(const struct library *lib, const char *name, const char *version)
 {
   size_t lo = 0, hi = lib->needs.n;
   while (lo < hi) {
@@ -395,8 +398,19 @@ bool library_needs(const struct library *lib, const char *name, const char *vers
   }
   for (; lo < lib->needs.n && strcmp(lib->needs.at[lo].name, name) == 0; lo++)
     if (!*version || strcmp(lib->needs.at[lo].version, version) == 0)
-      return true;
-  return false;
+      return &lib->needs.at[lo];
+  return NULL;
+}
+
+bool library_needs(const struct library *lib, const char *name, const char *version)
+{
+  return find_need(lib, name, version) != NULL;
+}
+
+uint64_t library_slot(const struct library *lib, const char *name, const char *version)
+{
+  const struct need *need = find_need(lib, name, version);
+  return need && strcmp(need->version, version) == 0 ? need->slot : 0;
 }
 
 /* slots */
@@ -412,23 +426,37 @@ static struct slot *add_slot(struct library *lib, uint64_t address, int kind)
 }
 
 /* A definition that another module's may take the place of: the dynamic linker is asked for it. */
-static int add_own(struct reader *r, int symbol)
+static void add_own(struct reader *r, const struct dynsym *s, uint64_t slot)
+{
+  const int type = GELF_ST_TYPE(s->sym.st_info);
+  const bool function = type == STT_FUNC, ifunc = type == STT_GNU_IFUNC;
+  if (GELF_ST_VISIBILITY(s->sym.st_other) != STV_DEFAULT ||
+      GELF_ST_BIND(s->sym.st_info) == STB_LOCAL ||
+      !(function || ifunc || type == STT_OBJECT || type == STT_NOTYPE))
+    return;
+  *PUSH(&r->lib->owns) = (struct own){.name = xstrdup(s->name),
+                                      .value = s->sym.st_value,
+                                      .size = s->sym.st_size,
+                                      .kind = function ? OWN_FUNCTION
+                                              : ifunc  ? OWN_IFUNC
+                                                       : OWN_OBJECT,
+                                      .twin = true,
+                                      .slot = slot};
+}
+
+/* Notes whose address a relocation asks for; slot is where it goes, 0 when init may change that. */
+static int add_reference(struct reader *r, int symbol, uint64_t slot)
 {
   struct dynsym s;
   if (file_dynsym(&r->f, symbol, &s))
     return -1;
-  const int type = GELF_ST_TYPE(s.sym.st_info), bind = GELF_ST_BIND(s.sym.st_info);
-  const bool function = type == STT_FUNC, ifunc = type == STT_GNU_IFUNC;
-  if (s.sym.st_shndx == SHN_UNDEF || GELF_ST_VISIBILITY(s.sym.st_other) != STV_DEFAULT ||
-      bind == STB_LOCAL || !(function || ifunc || type == STT_OBJECT || type == STT_NOTYPE))
+  if (s.sym.st_shndx != SHN_UNDEF) {
+    add_own(r, &s, slot);
     return 0;
-  *PUSH(&r->lib->owns) = (struct own){.name = xstrdup(s.name),
-                                      .value = s.sym.st_value,
-                                      .size = s.sym.st_size,
-                                      .kind = function ? OWN_FUNCTION
-                                              : ifunc  ? OWN_IFUNC
-                                                       : OWN_OBJECT,
-                                      .weak = bind != STB_GLOBAL};
+  }
+  struct need *need = find_need(r->lib, s.name, s.version);
+  if (need && slot)
+    need->slot = slot;
   return 0;
 }
 
@@ -457,7 +485,8 @@ static int read_rela(struct reader *r, int64_t tag, int64_t size_tag)
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
     int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
     bool symbolic = type == R_SYMBOLIC && symbol;
-    if ((symbolic || type == R_GLOB_DAT) && add_own(r, symbol))
+    const bool outside = rela.r_offset < r->lib->note.transient && !rela.r_addend;
+    if ((symbolic || type == R_GLOB_DAT) && add_reference(r, symbol, outside ? rela.r_offset : 0))
       return -1;
     struct slot *s = add_slot(r->lib, rela.r_offset,
                               type == R_RELATIVE ? SLOT_RELATIVE
@@ -530,14 +559,47 @@ static int read_slots(struct reader *r)
   sort(lib->owns.at, lib->owns.n, sizeof *lib->owns.at, compare_owns);
   size_t n = 0;
   for (size_t i = 0; i < lib->owns.n; i++) /* several words may ask for one */
-    if (n && strcmp(lib->owns.at[n - 1].name, lib->owns.at[i].name) == 0)
+    if (n && strcmp(lib->owns.at[n - 1].name, lib->owns.at[i].name) == 0) {
+      if (!lib->owns.at[n - 1].slot)
+        lib->owns.at[n - 1].slot = lib->owns.at[i].slot;
       free(lib->owns.at[i].name);
-    else
+    } else
       lib->owns.at[n++] = lib->owns.at[i];
   lib->owns.n = n;
   for (size_t i = 0; i < n; i++)
     lib->n_ifuncs += lib->owns.at[i].kind == OWN_IFUNC;
   return 0;
+}
+
+/* Marks the own symbols that the other symbol is also a name for, or around. */
+static void mark_twins(struct library *lib, const struct candidate *other)
+{
+  const size_t n = strcspn(other->name, "@");
+  const uint64_t end = other->s.value + other->s.size + !other->s.size;
+  size_t lo = 0, hi = lib->owns.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (lib->owns.at[middle].value < other->s.value)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  for (; lo < lib->owns.n && lib->owns.at[lo].value < end; lo++) {
+    const char *name = lib->owns.at[lo].name;
+    lib->owns.at[lo].twin |= strlen(name) != n || strncmp(name, other->name, n) != 0;
+  }
+}
+
+static int read_twins(struct reader *r)
+{
+  struct candidates c = {0};
+  int result = find_symtab(r, &c);
+  for (size_t i = 0; i < r->lib->owns.n && c.list.n; i++)
+    r->lib->owns.at[i].twin = false;
+  for (size_t i = 0; i < c.list.n && !result; i++)
+    mark_twins(r->lib, &c.list.at[i]);
+  free(c.list.at);
+  return result;
 }
 
 /* the rest */
@@ -619,7 +681,7 @@ int library_read(struct library *lib, const char *path, struct error *e)
   *lib = (struct library){.path = xstrdup(path)};
   int result = file_open(&r.f, path, e) || read_image(&r) || read_note(&r) || read_data(&r) ||
                        read_table(&r) || read_symbols(&r) || read_needs(&r) || read_slots(&r) ||
-                       read_hash(&r)
+                       read_twins(&r) || read_hash(&r)
                    ? -1
                    : 0;
   if (!result) {

@@ -90,12 +90,14 @@ struct own {
   char *name;
   uint64_t value, size;
   enum { OWN_FUNCTION, OWN_OBJECT, OWN_IFUNC } kind;
-  bool weak;
+  bool twin;     /* the library has another name for it, or may have: there is no symbol table */
+  uint64_t slot; /* as in struct urf_import */
 };
 
 /* A name that the library wants from other modules. */
 struct need {
   char *name, *version; /* version "" when it names none */
+  uint64_t slot;        /* as in struct urf_import */
 };
 
 /* A word of the region that the dynamic linker writes before any constructor. */
@@ -144,6 +146,8 @@ const struct symbol *library_symbol(const struct library *lib, uint64_t address)
 bool own_is_variable(const struct library *lib, const struct own *own);
 /* Whether the library imports the name; in that version, when version is not "". */
 bool library_needs(const struct library *lib, const char *name, const char *version);
+/* Its slot, see struct urf_import, or 0. */
+uint64_t library_slot(const struct library *lib, const char *name, const char *version);
 
 /* A symbol that another module offers. */
 struct export
@@ -273,10 +277,11 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
                  const char *path, unsigned seed, uint64_t align, bool init,
                  struct module_cache *cache, struct error *e);
 void capture_free(struct capture *c);
-/* Run-time address the symbol has for the library (version may be ""), 0 when there is none; held:
- * the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
+/* Run-time address the symbol has for the library: what its slot holds, or by name when slot is 0
+ * (version may be ""), 0 when there is none; held: the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
  * then fails and says why. */
-uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held);
+uint64_t capture_resolve(struct capture *c, const char *name, const char *version, uint64_t slot,
+                         bool held);
 int capture_lost(const struct capture *c, struct error *e);
 /* Has a frozen library do the rest of what it does at load, which would have changed the region. */
 int capture_thaw(struct capture *c, struct error *e);
@@ -318,6 +323,7 @@ struct import {
   char *name, *version, *module;
   enum urf_import_kind kind;
   int64_t addend;
+  uint64_t slot;
   /* VALUE, while freezing: file of the module and offset from its bias that the pointer leads to */
   char *path;
   uint64_t offset;

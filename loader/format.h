@@ -65,6 +65,8 @@ struct urf_import {
   uint32_t name, version, module; /* byte offsets into the table; version and module may be "" */
   uint32_t kind;                  /* enum urf_import_kind */
   int64_t addend;
+  uint64_t slot; /* address of a word where the dynamic linker puts the symbol's address */
+                 /* for the library, before any constructor; 0 for none */
   uint64_t sites, sites_size; /* byte offset into the table, bytes */
 };
 
@@ -136,6 +138,6 @@ struct urf_host {
 };
 
 _Static_assert(sizeof(struct urf_note) == 0x148, "urf.ld asserts the same size");
-_Static_assert(sizeof(struct urf_import) == 40, "same layout on every machine");
+_Static_assert(sizeof(struct urf_import) == 48, "same layout on every machine");
 
 #endif

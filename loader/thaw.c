@@ -164,48 +164,67 @@ static void relocate_rotated(const struct image *image)
   }
 }
 
-static void *look_in(void *handle, const char *name, const char *version)
-{
-  void *p = 0;
-  if (*version && dlvsym_or_null)
-    p = dlvsym_or_null(handle, name, version);
-  return p ? p : dlsym(handle, name);
-}
-
 static void *look_in_module(const char *module, const char *name, const char *version)
 {
-  void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD);
-  void *p = handle ? look_in(handle, name, version) : 0;
+  void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD), *p = 0;
+  if (handle && *version && dlvsym_or_null)
+    p = dlvsym_or_null(handle, name, version);
+  if (handle && !p)
+    p = dlsym(handle, name);
   if (handle)
     dlclose(handle);
   return p;
 }
 
-/* As the dynamic linker would bind it: in the process, then (musl's RTLD_DEFAULT does not see a
- * library's own dependencies) in the module that had it when the library was frozen.  What the
- * library does not refer to itself, a pointer handed out by that module, may mean either. */
-static uintptr_t look_up(const char *table, const struct urf_import *import)
+static int in_one_module(const void *a, const void *b)
 {
-  const char *name = table + import->name, *version = table + import->version;
-  const char *module = table + import->module;
-  (void)dlerror();
-  void *p = look_in(RTLD_DEFAULT, name, version);
-  void *q = *module && (!p || import->kind == URF_IMPORT_MODULE)
-                ? look_in_module(module, name, version)
-                : 0;
+  Dl_info in_a, in_b;
+  return dladdr(a, &in_a) && dladdr(b, &in_b) && in_a.dli_fbase == in_b.dli_fbase;
+}
+
+/* What a reference of the library's own would be bound to.  A definition without a version satisfies
+ * one that names a version, but dlvsym passes it over: where the two differ nothing tells. */
+static void *look_in_process(const char *name, const char *version)
+{
+  void *p = dlsym(RTLD_DEFAULT, name), *q = p;
+  if (p && *version && dlvsym_or_null)
+    q = dlvsym_or_null(RTLD_DEFAULT, name, version);
+  if (p && q && p != q && !in_one_module(p, q))
+    thaw_fail("cannot be used here: another module of this process has", name);
+  return q ? q : p;
+}
+
+/* The dynamic linker has bound references of the library to what has a slot.  Else by name: in the
+ * process, then (musl's RTLD_DEFAULT does not see a library's own dependencies) in the module that had
+ * it when the library was frozen.  What the library does not refer to itself, a pointer handed out by
+ * that module, may mean either. */
+static uintptr_t look_up(const struct image *image, const struct urf_import *import)
+{
+  const char *name = image->table + import->name, *version = image->table + import->version;
+  const char *module = image->table + import->module;
+  const int held = import->kind == URF_IMPORT_VALUE || import->kind == URF_IMPORT_SAME_VALUE;
+  void *p = 0, *q = 0;
+  if (import->slot) {
+    p = *(void **)(import->slot + image->bias);
+  } else {
+    p = look_in_process(name, version);
+    if (*module && (!p || import->kind == URF_IMPORT_MODULE))
+      q = look_in_module(module, name, version);
+  }
   if (p && q && p != q)
     thaw_fail("cannot be used here: another module of this process has", name);
   p = p ? p : q;
   if (!p)
     thaw_fail("cannot be used here: no module of this process has the symbol", name);
   (void)dlerror();
-  const int held = import->kind == URF_IMPORT_VALUE || import->kind == URF_IMPORT_SAME_VALUE;
   return held ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
 /* Where the library's own symbol is to this process: perhaps in another module. */
 static uintptr_t look_for_own(const struct image *image, const struct urf_import *import)
 {
+  if (import->slot)
+    return *(uintptr_t *)(import->slot + image->bias);
   void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
   (void)dlerror();
   return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
@@ -257,7 +276,7 @@ static uintptr_t bind(const struct image *image, const struct urf_import *import
       store(image, import, by, 1);
     return 0;
   }
-  const uintptr_t found = look_up(image->table, import);
+  const uintptr_t found = look_up(image, import);
   if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
     if (found + addend != before)
       thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
@@ -296,6 +315,14 @@ static int text_inside(const char *table, uint64_t offset)
   while (offset < NOTE->table_size && table[offset])
     offset++;
   return offset < NOTE->table_size;
+}
+
+/* In the image, in front of the region. */
+static int slot_inside(const struct image *image, uint64_t slot)
+{
+  const uint64_t first = (uintptr_t)&__ehdr_start - image->bias;
+  return slot % sizeof(uintptr_t) == 0 &&
+         inside(slot - first, sizeof(uintptr_t), NOTE->data - first);
 }
 
 /* End of what the file holds of the writable segment with the region, by the library's own headers;
@@ -346,6 +373,7 @@ static void check_table(const struct image *image)
   for (uint64_t i = 0; i < NOTE->n_imports; i++, import++)
     if (!text_inside(table, import->name) || !text_inside(table, import->version) ||
         !text_inside(table, import->module) || import->kind >= URF_IMPORT_KINDS ||
+        (import->slot && !slot_inside(image, import->slot)) ||
         !list_inside(table, import->sites, import->sites_size))
       damaged("imports");
   const struct urf_protection *p = (const void *)(table + NOTE->protections);

@@ -19,6 +19,13 @@ with() { # LIBRARY-TO-PRELOAD ARGUMENT...
   status=0
   env LD_PRELOAD="$WORK/$preload" "$DRIVER" "$@" >out.txt 2>err.txt || status=$?
 }
+follows() { # LIBRARY-TO-PRELOAD NAME: frozen it answers as live, in that process and without
+  for preload in '' "$WORK/$1"; do
+    run env LD_PRELOAD="$preload" "$DRIVER" ./$2-a.so >want.txt
+    run env LD_PRELOAD="$preload" "$DRIVER" -f ./$2-c.so >out.txt 2>/dev/null
+    same want.txt out.txt "with ${preload:-no other module} it answers otherwise"
+  done
+}
 unusable() { # TEXT
   [ $status -ne 0 ] || fail "it was loaded where it cannot be used: $(cat out.txt)"
   [ "$(grep -c ^urf: err.txt)" -eq 1 ] || fail "not one line: $(cat err.txt)"
@@ -41,11 +48,124 @@ END
 echo 'int on_event(void) { return 2; }' >other.c
 three own
 build_plain other.so other.c
-run "$DRIVER" ./own-a.so >want.txt
-run "$DRIVER" -f ./own-c.so >out.txt 2>/dev/null
-same want.txt out.txt "frozen it answers otherwise"
-with other.so -f ./own-c.so
+follows other.so own
+# without a symbol table nothing tells whether it has another name as well
+strip own-b.so -o bare-b.so
+freeze bare-b.so bare-c.so -q
+with other.so -f ./bare-c.so
 unusable on_event
+
+# a function with another name inside the library
+cat >alias2.c <<'END'
+#include "feature.h"
+static int standard(void) { return 1; }
+__attribute__((weak, alias("standard"))) int on_event(void);
+static int (*volatile fallback)(void), (*volatile use)(void);
+int urf_init(void) { fallback = standard; use = on_event; return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", fallback(), use()); }
+END
+three alias2
+run "$DRIVER" ./alias2-a.so >want.txt
+run "$DRIVER" -f ./alias2-c.so >out.txt 2>/dev/null
+same want.txt out.txt "frozen it answers otherwise"
+with other.so -f ./alias2-c.so
+unusable on_event
+
+# a version of its own, which the other one has not
+if [ $LIBC = glibc ]; then
+  echo 'V1 { global: on_event; urf_init; answer; local: *; };' >v1.map
+  echo 'V2 { global: on_event; };' >v2.map
+  three own -Wl,--version-script=v1.map
+  build_plain other2.so other.c -- -Wl,--version-script=v2.map
+  follows other2.so own
+  three own
+fi
+
+# a program that is not position-independent has a place of its own for the function's address
+cat >fixed.c <<'END'
+#include <stdio.h>
+int on_event(void);
+void answer(FILE *);
+int urf_init(void);
+int main(int argc, char **argv)
+{
+  (void)argv;
+  int (*volatile f)(void) = on_event;
+  if (argc > 1 && urf_init())
+    return 1;
+  answer(stdout);
+  return f() != 1;
+}
+END
+for form in a c; do
+  $CC_CMD $LD_FLAG -fno-pic -no-pie fixed.c "$WORK/own-$form.so" -o fixed-$form -Wl,-rpath,"$WORK" 2>/dev/null
+done
+run ./fixed-a init >want.txt
+run ./fixed-c >out.txt
+same want.txt out.txt "in a program that is not position-independent it answers otherwise"
+
+# a module that was loaded for itself, and has the symbols before the library that it depends on
+echo 'int get(void) { return 10; }' >get.c
+build_plain libget.so get.c -- -Wl,-soname,libget.so
+cat >below.c <<'END'
+#include "feature.h"
+int get(void);
+__attribute__((weak)) int hook(void) { return 1; }
+static int (**callback)(void);
+int urf_init(void)
+{
+  callback = malloc(2 * sizeof *callback);
+  callback[0] = hook;
+  callback[1] = get;
+  return 0;
+}
+void answer(FILE *out)
+{
+  fprintf(out, "%d %d %d %d\n", callback[0](), hook(), callback[1](), get());
+}
+END
+three below "$WORK/libget.so" "-Wl,-rpath,$WORK"
+echo 'int hook(void) { return 2; } int get(void) { return 20; }' >above.c
+for form in a c; do
+  build_plain above-$form.so above.c -- -Wl,--no-as-needed "$WORK/below-$form.so" "-Wl,-rpath,$WORK"
+done
+cat >local.c <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+  void *above = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  void (*answer)(FILE *) = 0;
+  int (*init)(void) = 0;
+  if (!above || !(*(void **)&answer = dlsym(above, "answer")))
+    return puts(dlerror()), 1;
+  *(void **)&init = dlsym(above, "urf_init");
+  if (argc > 2 && init())
+    return 1;
+  answer(stdout);
+  return 0;
+}
+END
+$CC_CMD $LD_FLAG -w local.c -o local -ldl
+run ./local "$WORK/above-a.so" init >want.txt
+run ./local "$WORK/above-c.so" >out.txt
+same want.txt out.txt "below a module that has its symbols it answers otherwise"
+
+# a function of libc, taken over by a module that has no versions
+cat >upper.c <<'END'
+#include <ctype.h>
+#include "feature.h"
+static int (*volatile upper)(int);
+int urf_init(void) { upper = toupper; return 0; }
+void answer(FILE *out) { fprintf(out, "%d %d\n", upper('a'), upper == toupper); }
+END
+cat >interposer.c <<'END'
+#include <stdlib.h>
+int toupper(int c) { (void)c; return getenv("PATH") ? 1000 : 1001; }
+END
+three upper
+build_plain interposer.so interposer.c -- -fno-builtin
+follows interposer.so upper
 
 # the same with bits of the library's own in the pointer
 cat >tagged.c <<'END'
@@ -87,11 +207,7 @@ END
 echo 'int hook(void) { return 2; } const int limits[2] = {30, 40};' >hook.c
 three weak
 build_plain hook.so hook.c
-for preload in '' "$WORK/hook.so"; do
-  run env LD_PRELOAD=$preload "$DRIVER" ./weak-a.so >want.txt
-  run env LD_PRELOAD=$preload "$DRIVER" -f ./weak-c.so >out.txt 2>/dev/null
-  same want.txt out.txt "with ${preload:-no other module} it answers otherwise"
-done
+follows hook.so weak
 
 cat >node.c <<'END'
 #include "feature.h"
@@ -103,11 +219,7 @@ END
 three node
 echo 'const struct node { int value; } nil_node = {5};' >nil.c
 build_plain nil.so nil.c
-run "$DRIVER" ./node-a.so >want.txt
-run "$DRIVER" -f ./node-c.so >out.txt 2>/dev/null
-same want.txt out.txt "frozen it answers otherwise"
-with nil.so -f ./node-c.so
-unusable nil_node
+follows nil.so node
 
 if [ $LIBC = glibc ]; then
   cat >chosen.c <<'END'

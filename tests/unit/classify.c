@@ -25,16 +25,23 @@ static const uint64_t stack[RUNS] = {0x7ffe12345000, 0x7ffc98765000, 0x7ffd55555
 
 void freeze_cleanup(void) {}
 
+uint64_t library_slot(const struct library *l, const char *name, const char *version)
+{
+  (void)l, (void)name, (void)version;
+  return 0;
+}
+
 bool library_needs(const struct library *l, const char *name, const char *version)
 {
   (void)l, (void)version;
   return strcmp(name, "wanted") == 0;
 }
 
-uint64_t capture_resolve(struct capture *c, const char *name, const char *version, bool held)
+uint64_t capture_resolve(struct capture *c, const char *name, const char *version, uint64_t slot,
+                         bool held)
 {
   uint64_t m = other[c - run];
-  (void)version;
+  (void)version, (void)slot;
   if (held)
     return strcmp(name, "stream") == 0 ? m + 0x5010 : 0;
   return strcmp(name, "exported") == 0 || strcmp(name, "alias") == 0 ? m + 0x1100
@@ -60,7 +67,7 @@ static void start(void)
   add_export("chosen", 0x1200, 10, EXPORT_IFUNC);
   add_export("exported", 0x1100, 10, EXPORT_FUNCTION);
   add_export("object", 0x5800, 64, EXPORT_OBJECT);
-  static struct need needs[] = {{(char *)"stream", (char *)""}};
+  static struct need needs[] = {{(char *)"stream", (char *)"", 0}};
   lib.needs.at = needs;
   lib.needs.n = 1;
   for (int r = 0; r < RUNS; r++) {
