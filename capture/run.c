@@ -75,22 +75,34 @@ void process_setup(void)
   child_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Handles what wait(2) has; what no process of ours is a descendant of the one that runs. */
+static void handle_event(struct process *running, pid_t pid, int status)
+{
+  struct process *p = all;
+  while (p && p->pid != pid)
+    p = p->next;
+  bool own = p != NULL;
+  if (!own)
+    p = running;
+  if (trace_event(pid, status, &p->displaced) || !own)
+    return;
+  p->ended = true;
+  p->status = status;
+}
+
+/* Handles what wait(2) has; what no process of ours is a descendant of the one that runs.  After one
+ * stop the next is often near, and asking again is quicker than going to sleep. */
 static void handle_events(struct process *running)
 {
-  int status;
-  pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
-    struct process *p = all;
-    while (p && p->pid != pid)
-      p = p->next;
-    bool own = p != NULL;
-    if (!own)
-      p = running;
-    if (trace_event(pid, status, &p->displaced) || !own)
-      continue;
-    p->ended = true;
-    p->status = status;
+  enum { SPINS = 200, AT_MOST = 10000 }; /* then the time limit is looked at */
+  int status, left = 0;
+  for (int n = 0; n < AT_MOST; n++) {
+    pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
+    if (pid > 0) {
+      handle_event(running, pid, status);
+      left = SPINS;
+    }
+    if (left-- <= 0)
+      return;
   }
 }
 
@@ -269,11 +281,11 @@ static char *host_path(const struct options *o, const struct library *lib)
 
 /* The child, up to execve(2).  What fails is told over the socket. */
 static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
-                                  unsigned seed, int socket, int output)
+                                  const struct displacement *d, int socket, int output)
 {
   /* name and number of arguments are the process's own: what init makes of them has to differ */
-  char *argv[8] = {xprintf("host-%u", seed), xprintf("%d", HOST_FD), (char *)path};
-  for (unsigned i = 0; i < seed % 4; i++)
+  char *argv[8] = {xprintf("host-%u", d->seed), xprintf("%d", HOST_FD), (char *)path};
+  for (unsigned i = 0; i < d->seed % 4; i++)
     argv[3 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);
   for (size_t i = 0; i < o->env.n; i++)
@@ -287,7 +299,7 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
       dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(socket, HOST_FD) < 0 ||
       close_range(3, HOST_FD - 1, 0) || close_range(HOST_FD + 1, ~0u, 0) ||
-      sigprocmask(SIG_SETMASK, &none, NULL) || trace_me())
+      sigprocmask(SIG_SETMASK, &none, NULL) || trace_me(d))
     what = "the host process";
   else if (chdir(o->cwd ? o->cwd : "/"))
     what = o->cwd;
@@ -312,10 +324,11 @@ static int launch(struct process *p, const char *host, struct error *e)
     /* a descriptor that stands where the host's shall go is moved out of the way, if it can be */
     int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, HOST_FD + 1),
         output = fcntl(p->output, F_DUPFD_CLOEXEC, HOST_FD + 1);
-    become_host(p->o, host, p->path, p->displaced.seed, socket < 0 ? pair[1] : socket,
+    become_host(p->o, host, p->path, &p->displaced, socket < 0 ? pair[1] : socket,
                 output < 0 ? p->output : output);
   }
   close(pair[1]);
+  p->displaced.pid = p->pid;
   if (p->pid < 0)
     return fail_errno(e, host, "cannot be started");
   while (waitpid(p->pid, &status, __WALL) < 0)
@@ -342,6 +355,7 @@ struct process *process_start(const struct options *o, const struct library *lib
                                        .align = align,
                                        .library = p->path,
                                        .reserved = lib->hi - lib->preferred + lib->align};
+  trace_prepare(&p->displaced);
   p->next = all;
   all = p;
   if (!p->path)

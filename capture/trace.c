@@ -1,4 +1,4 @@
-/* Displacing every mapping of a child by an amount of its own, and its clocks.
+/* Displacing every mapping of a child by an amount of its own.
  *
  * A dynamic linker and an allocator ask the kernel for memory at any address (or, for a library
  * with a preferred base, give a hint); the kernel then packs the mappings side by side, so that
@@ -6,9 +6,8 @@
  * child at each such mmap, and the tracer fills in an address drawn from the seed.  Stack, break
  * and the dynamic linker itself are placed by the kernel's randomisation.
  *
- * Runs follow each other within milliseconds, so what init made of the time of day or of its
- * parent's process id would be the same in all of them.  The calls that ask for those are stopped
- * as well, and answered with other numbers.  The vDSO, which answers without a call, is not told of. */
+ * Calls that ask for the time (see clock.c) or for the parent's process id are answered with another
+ * number in each run.  The vDSO, which answers without a call, is not told of. */
 
 #include <elf.h>
 #include <errno.h>
@@ -27,7 +26,6 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -38,27 +36,26 @@
 #define HIGHEST 0x600000000000u
 #define CIRCLE ((uint64_t)1 << 44) /* LOWEST: a sixth of it all */
 
-/* System calls that the tracer has a hand in. */
-static const unsigned watched[] = {SYS_mmap, SYS_clock_gettime, SYS_gettimeofday, SYSCALL_TIME,
-                                   SYS_getppid};
-enum { N_WATCHED = sizeof watched / sizeof *watched };
-
-int trace_me(void)
+int trace_me(const struct displacement *d)
 {
-  struct sock_filter code[N_WATCHED + 5] = {
+  enum { ROOM = 80 };
+  struct sock_filter code[ROOM] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYSCALL_ARCH, 0, N_WATCHED + 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYSCALL_ARCH, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
   };
-  struct sock_filter *next = code + 3;
-  for (unsigned i = 0; i < N_WATCHED; i++)
-    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, watched[i],
-                                           (unsigned char)(N_WATCHED - i), 0);
-  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
-  struct sock_fprog program = {N_WATCHED + 5, code};
+  size_t n = 7;
+  if (d->shift)
+    n += clock_filter(code + n, ROOM - n - 1);
+  code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog program = {(unsigned short)n, code};
   int now = personality(0xffffffff);
-  if (now < 0 || personality((unsigned long)now & ~(unsigned long)ADDR_NO_RANDOMIZE) < 0 ||
+  if (n > ROOM || now < 0 ||
+      personality((unsigned long)now & ~(unsigned long)ADDR_NO_RANDOMIZE) < 0 ||
       ptrace(PTRACE_TRACEME, 0, NULL, NULL) || raise(SIGSTOP) ||
       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
@@ -87,6 +84,11 @@ static uint64_t draw(unsigned seed, uint64_t step)
 static unsigned run_of(const struct displacement *d)
 {
   return (d->seed - 1) % SEEDS;
+}
+
+void trace_prepare(struct displacement *d)
+{
+  d->shift = clock_shift(run_of(d));
 }
 
 /* The first three runs have the library at b, b + D and b + 2 D modulo 2^44, D being a third of
@@ -124,59 +126,44 @@ static bool is_library(int pid, const struct displacement *d, int fd)
   return strcmp(target, d->library) == 0;
 }
 
-static void displace(int pid, struct displacement *d)
+static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
+{
+  const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
+  bool file = (int)regs->REG_ARG5 >= 0;
+  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !file) || regs->REG_ARG2 > HIGHEST - LOWEST)
+    return;
+  d->step++;
+  const bool library = file ? is_library(pid, d, (int)regs->REG_ARG5)
+                            : regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
+  regs->REG_ARG1 = library && run_of(d) < 3
+                       ? place_of_library(d)
+                       : place_of_mapping(d, regs->REG_ARG2, library ? d->align : 4096);
+  (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+}
+
+/* At the start of a system call that the filter is about; true when its end matters, too. */
+static bool call_begins(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
   if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
-    return;
-  const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
-  bool file = (int)regs.REG_ARG5 >= 0;
-  if (regs.REG_SYSCALL != SYS_mmap || regs.REG_ARG4 & bound || (regs.REG_ARG1 && !file) ||
-      regs.REG_ARG2 > HIGHEST - LOWEST)
-    return;
-  d->step++;
-  const bool library = file ? is_library(pid, d, (int)regs.REG_ARG5)
-                            : regs.REG_ARG3 == PROT_NONE && regs.REG_ARG2 - d->reserved < 4096;
-  regs.REG_ARG1 = library && run_of(d) < 3
-                      ? place_of_library(d)
-                      : place_of_mapping(d, regs.REG_ARG2, library ? d->align : 4096);
-  (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+    return false;
+  if (regs.REG_SYSCALL == SYS_mmap)
+    displace(pid, d, &regs);
+  else if (regs.REG_SYSCALL != SYS_getppid)
+    return clock_begin(pid, &regs, d->shift);
+  else if (pid == d->pid) { /* a child of init's has its own parent */
+    regs.REG_SYSCALL = (unsigned long)-1;
+    regs.REG_RESULT = (unsigned long)getpid() + run_of(d) + 1;
+    (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+  }
+  return false;
 }
 
-/* A day, an hour, a minute and a second further back for each run: a deadline that is made of such a
- * time has passed, rather than never comes. */
-static void shift_seconds(int pid, const struct displacement *d, uint64_t at, bool since_boot)
-{
-  errno = 0;
-  long seconds = ptrace(PTRACE_PEEKDATA, pid, at, NULL), by = (run_of(d) % 11 + 1) * 90061L;
-  if (since_boot)
-    by = seconds / 2 < by % 61 ? seconds / 2 : by % 61;
-  if (!errno)
-    (void)ptrace(PTRACE_POKEDATA, pid, at, seconds - by);
-}
-
-/* At the end of a system call that was watched. */
-static void answer(int pid, const struct displacement *d)
+static void call_ends(int pid, const struct displacement *d)
 {
   struct user_regs_struct regs;
-  if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) || (long)regs.REG_RESULT < 0)
-    return;
-  const unsigned long clock = regs.REG_ARG1;
-  if (regs.REG_SYSCALL == SYS_clock_gettime) {
-    const bool of_day = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ||
-                        clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI;
-    const bool cpu = clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
-    if (!cpu && clock <= CLOCK_TAI)
-      shift_seconds(pid, d, regs.REG_ARG2, !of_day);
-  } else if (regs.REG_SYSCALL == SYS_gettimeofday && regs.REG_ARG1) {
-    shift_seconds(pid, d, regs.REG_ARG1, false);
-  } else if (regs.REG_SYSCALL == SYSCALL_TIME) {
-    regs.REG_RESULT -= (run_of(d) % 11 + 1) * 90061L;
-    if (regs.REG_ARG1)
-      (void)ptrace(PTRACE_POKEDATA, pid, regs.REG_ARG1, regs.REG_RESULT);
-  } else if (regs.REG_SYSCALL == SYS_getppid)
-    regs.REG_RESULT += run_of(d) + 1;
-  (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+  if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
+    clock_end(pid, &regs, d->shift);
 }
 
 /* AT_SYSINFO_EHDR of the auxiliary vector, which follows arguments and environment on the stack of
@@ -202,23 +189,23 @@ bool trace_event(int pid, int status, struct displacement *d)
 {
   if (!WIFSTOPPED(status))
     return false;
-  int sig = WSTOPSIG(status), event = status >> 16, call_ends = !event && sig == (SIGTRAP | 0x80);
+  const int sig = WSTOPSIG(status), event = status >> 16;
+  const bool end = !event && sig == (SIGTRAP | 0x80);
   struct user_regs_struct regs;
-  bool to_the_end = false;
-  if (event == PTRACE_EVENT_SECCOMP) {
-    displace(pid, d);
-    to_the_end = !ptrace(PTRACE_GETREGS, pid, NULL, &regs) && regs.REG_SYSCALL != SYS_mmap;
-  } else if (event == PTRACE_EVENT_EXEC)
+  bool wait_for_end = false;
+  if (event == PTRACE_EVENT_SECCOMP)
+    wait_for_end = call_begins(pid, d);
+  else if (event == PTRACE_EVENT_EXEC)
     hide_vdso(pid);
-  else if (call_ends)
-    answer(pid, d);
+  else if (end)
+    call_ends(pid, d);
   else if (!event &&
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
       d->fault = regs.REG_IP, d->fault_signal = sig, d->fault_pid = pid;
   }
   /* an event and the stop of a new child are the tracer's; any other signal is the program's */
-  long deliver = event || call_ends || sig == SIGSTOP ? 0 : sig;
-  (void)ptrace(to_the_end ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, deliver);
+  long deliver = event || end || sig == SIGSTOP ? 0 : sig;
+  (void)ptrace(wait_for_end ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, deliver);
   return true;
 }

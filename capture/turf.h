@@ -206,23 +206,40 @@ void process_setup(void);
 
 /* trace.c: displacing the mappings of a child; Linux ptrace(2) and seccomp(2) */
 
-/* In the child, before exec: 0, or -1 and errno. */
-int trace_me(void);
-/* After the child has stopped for the first time: 0, or -1 and errno. */
-int trace_begin(int pid);
 /* How the mappings of a process are displaced. */
 struct displacement {
   unsigned seed;       /* what all depends on */
   uint64_t align;      /* of the library's address */
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
+  int pid;             /* the process itself, not one that it starts */
+  long shift;          /* seconds that its clocks go before */
   uint64_t step;       /* mappings so far */
   /* the last signal of those that a fault raises: at which instruction of which process */
   uint64_t fault;
   int fault_signal, fault_pid;
 };
+/* Sets what follows from the seed. */
+void trace_prepare(struct displacement *d);
+/* In the child, before exec: 0, or -1 and errno. */
+int trace_me(const struct displacement *d);
+/* After the child has stopped for the first time: 0, or -1 and errno. */
+int trace_begin(int pid);
 /* Handles one wait status of the child or a descendant; false when it was no stop. */
 bool trace_event(int pid, int status, struct displacement *d);
+
+/* clock.c: the time that a traced process sees; all in seconds */
+
+struct sock_filter;
+struct user_regs_struct;
+/* How far the clocks of a run go before; 0 for the first. */
+long clock_shift(unsigned run);
+/* Appends to a filter that has loaded the number of the system call what stops at those that have to do
+ * with time, and returns the number of instructions, of which it has written at most room. */
+size_t clock_filter(struct sock_filter *to, size_t room);
+/* At the start of such a call.  True when its end has to be handled as well, by clock_end. */
+bool clock_begin(int pid, struct user_regs_struct *regs, long shift);
+void clock_end(int pid, const struct user_regs_struct *regs, long shift);
 
 /* capture.c: what one process looked like after init */
 

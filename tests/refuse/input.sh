@@ -46,6 +46,7 @@ int later(void)
   return setitimer(ITIMER_REAL, &soon, 0);
 }
 int hang(void) { for (;;) __asm__ volatile(""); }
+int poll_clock(void) { struct timeval t; for (;;) gettimeofday(&t, 0); }
 int much(void) { for (int i = 0; i < 100; i++) if (!malloc(1 << 20)) return 1; return 0; }
 void no_result(void) { block = malloc(sizeof *block), *block = 5; }
 int answer(void) { return *block; }
@@ -96,6 +97,7 @@ refused "signal 14" b.so --init later
 refused "signal 15" b.so --init handled
 ! grep -q probe stderr || fail "the message names the place of a fault that was handled"
 refused --time-limit b.so --init hang --time-limit 1
+refused --time-limit b.so --init poll_clock --runs 2 --time-limit 1
 refused __urf_heap_size b.so --init much # the message names a size that is enough
 bytes=$(grep -o '__urf_heap_size=[0-9a-fx]*' stderr | head -n 1) ||
   fail "the message does not say how large a heap would be enough"
