@@ -27,8 +27,9 @@ TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icaptu
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
 LOADER = thaw state host heap alloc map replay tls keys signals libc cxx
-# host.c is a program of its own.
-TURF = $(filter-out host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
+# The host is a program of its own.
+HOST = capture/host.c capture/world.c
+TURF = $(filter-out host world,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc $(if $(MUSL_CC),musl)
 
 SHARED = liburf.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
@@ -83,11 +84,13 @@ $(B)/host.list:
 	@mkdir -p $(@D)
 	echo '{ urf_host_handshake; };' >$@
 
-$(B)/lib/turf/host-$(MACHINE)-glibc: capture/host.c loader/format.h $(B)/host.list
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< $(HOST_FLAGS) -ldl -o $@
+$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h loader/format.h $(B)/host.list
+	@mkdir -p $(@D)
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -ldl -o $@
 
-$(B)/lib/turf/host-$(MACHINE)-musl: capture/host.c loader/format.h $(B)/host.list
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $< $(HOST_FLAGS) -o $@
+$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h loader/format.h $(B)/host.list
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -o $@
 
 # Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
 TO = $(DESTDIR)$(PREFIX)

@@ -339,6 +339,14 @@ static int check_front(struct capture *c, const struct library *lib, struct erro
       lib->path, at - c->bias, symbol ? symbol->name : "no symbol");
 }
 
+static int take_world(struct capture *c, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "world");
+  for (; line && (*line == '+' || *line == '-'); line = process_line(c->process, e))
+    *PUSH(&c->world) = xstrdup(line);
+  return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
+}
+
 int capture_thaw(struct capture *c, struct error *e)
 {
   process_doing(c->process, "a function of URF_ON_THAW");
@@ -361,7 +369,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   *c = (struct capture){.lib = lib, .align = align};
   c->process = process_start(o, lib, path, seed, align, e);
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
-      seal(c, lib, init, &s, e) || (init && check_front(c, lib, e)))
+      seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_world(c, e))))
     return -1;
   process_doing(c->process, "the process that init ran in");
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;
@@ -382,6 +390,9 @@ void capture_free(struct capture *c)
   for (size_t i = 0; i < c->modules.n; i++)
     free(c->modules.at[i].path);
   free(c->modules.at);
+  for (size_t i = 0; i < c->world.n; i++)
+    free(c->world.at[i]);
+  free(c->world.at);
   free(c->mappings.at);
   free(c->blocks.at);
   free(c->allocations.at);

@@ -68,7 +68,7 @@ static struct policy_line *policy_on(const struct context *x, enum action action
 {
   for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
     struct policy_line *l = &x->policy->lines.at[i];
-    if (l->action == action && at >= l->range.offset &&
+    if (l->action == action && !l->process && at >= l->range.offset &&
         at + size <= l->range.offset + l->range.size)
       return l;
   }
@@ -352,7 +352,8 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   plan_sort(plan);
   name_own_symbols(&x);
   for (size_t i = 0; policy && i < policy->lines.n; i++)
-    if (policy->lines.at[i].action == ACT_KEEP && policy->lines.at[i].used)
+    if (policy->lines.at[i].action == ACT_KEEP && policy->lines.at[i].used &&
+        !policy->lines.at[i].process)
       *PUSH(&plan->keeps) = policy->lines.at[i].range;
   for (size_t i = 0; i < runs[0].protections.n; i++)
     *PUSH(&plan->protections) = runs[0].protections.at[i];

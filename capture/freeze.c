@@ -130,7 +130,7 @@ static int take(struct work *w, struct capture *c, size_t n_before, const char *
     status = 0;
     for (size_t i = 0; i < n_before && !status; i++)
       status = capture_displaced(&w->runs[i], c, e);
-    if (!status && n_before == 1 && align < HUGE_PAGE && same_modulo_huge(&w->runs[0], c))
+    if (!status && init && n_before == 1 && align < HUGE_PAGE && same_modulo_huge(&w->runs[0], c))
       status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
   }
   return status;
@@ -326,6 +326,8 @@ static int fail_fixed(const struct work *w, const struct mapping *m, struct erro
 static int judge(struct work *w, struct error *e)
 {
   struct plan *plan = &w->plan;
+  size_t outside = outside_check(stderr, w->o->suggest ? stdout : NULL, &w->runs[0],
+                                 w->o->policy ? &w->policy : NULL);
   if (plan->findings.n) {
     if (w->o->suggest)
       report_suggest(stdout, &w->lib, plan, w->runs, w->n);
@@ -333,6 +335,9 @@ static int judge(struct work *w, struct error *e)
     return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
                 plan->findings.n, plan->findings.n == 1 ? "" : "s");
   }
+  if (outside)
+    return fail(e, REFUSED, "%s: %zu thing%s outside the library changed; see above", w->lib.path,
+                outside, outside == 1 ? "" : "s");
   for (size_t i = 0; i < w->runs[0].mappings.n; i++)
     if (mapping_is_fixed(w->runs, w->n, &w->runs[0].mappings.at[i]))
       return fail_fixed(w, &w->runs[0].mappings.at[i], e);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "world.h"
 
 enum { PAGE = 4096 };
 
@@ -78,6 +79,7 @@ static const char *copy_stretch(size_t offset, size_t size)
 static void joined(const void *image, const void *variables)
 {
   size_t size = (size_t)((const char *)variables - (const char *)image);
+  world_modules();
   void *p =
       mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
@@ -290,6 +292,11 @@ static void resolve(void *library, const char *name, const char *version, int he
   SAY("at %lx\n", (unsigned long)p);
 }
 
+static void say_change(char sign, const char *line)
+{
+  SAY("%c%s\n", sign, line);
+}
+
 /* The rest of a line that begins with the word, or NULL. */
 static char *after(char *line, const char *word)
 {
@@ -322,7 +329,10 @@ static void obey(void *library, const struct link_map *map, char *line)
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
-  else if (strcmp(line, "thaw") == 0) {
+  else if (strcmp(line, "world") == 0) {
+    world_changes(say_change);
+    SAY("end\n");
+  } else if (strcmp(line, "thaw") == 0) {
     if (handshake.thaw)
       handshake.thaw();
     SAY("thawed\n");
@@ -354,6 +364,7 @@ int main(int argc, char **argv)
     SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
+  world_begin();
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
   if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {
     SAY("error %s\n", dlerror());

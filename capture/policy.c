@@ -10,8 +10,9 @@
 
 /* WHAT in its parts. */
 struct target {
-  char *name; /* of a symbol, of a part of the region, or of a function */
-  bool heap, has_offset, has_size;
+  char *
+      name; /* of a symbol, of a part of the region, of a function, or of a kind of thing outside */
+  bool process, heap, has_offset, has_size;
   uint64_t nth, offset, size;
 };
 
@@ -63,7 +64,10 @@ static bool number(const char *s, uint64_t *n)
 static const char *parse_target(struct target *t, const char *what)
 {
   *t = (struct target){.nth = 1, .heap = strncmp(what, "heap:", 5) == 0};
-  t->name = xstrdup(t->heap ? what + 5 : what);
+  t->process = strncmp(what, "process:", 8) == 0;
+  t->name = xstrdup(t->heap ? what + 5 : t->process ? what + 8 : what);
+  if (t->process)
+    return outside_is_kind(t->name) ? NULL : "turf knows of no such thing outside the library";
   char *offset = strchr(t->name, '+'), *size = NULL, *nth;
   if (offset) {
     *offset++ = 0;
@@ -138,15 +142,20 @@ static void parse_line(struct policy *p, struct bytes *b, char *text, unsigned l
   text += strspn(text, " \t");
   if (wrong)
     complain(b, p, line, "%s: %s", what, wrong);
+  else if (t.process && strcmp(word, "keep") != 0)
+    complain(b, p, line, "%s: only the action keep is for what is outside the library", what);
   else if ((action = find_action(b, p, line, what, word)) == ACT_NONE)
     ;
   else if (!*text)
     complain(b, p, line, "%s: a reason is required behind the action: why is it right?", what);
   else if (is_placeholder(text))
     complain(b, p, line, "%s: put the reason in place of the word REASON: why is it right?", what);
-  else
-    *PUSH(&p->lines) = (struct policy_line){
+  else {
+    struct policy_line *l = PUSH(&p->lines);
+    *l = (struct policy_line){
         .what = xstrdup(what), .reason = xstrdup(text), .action = action, .line = line};
+    l->process = t.process ? l->what + 8 : NULL;
+  }
   free(t.name);
 }
 
@@ -255,7 +264,9 @@ static void bind_line(const struct policy *p, struct policy_line *l, const struc
   struct target t;
   uint64_t start = 0, end = 0, n = 0;
   const char *text = parse_target(&t, l->what);
-  if (text)
+  if (!text && t.process)
+    ; /* it is about no bytes */
+  else if (text)
     complain(wrong, p, l->line, "%s: %s", l->what, text);
   else if (!t.heap && !find_symbol(lib, c, t.name, &start, &end))
     complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);

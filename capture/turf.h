@@ -280,7 +280,8 @@ struct capture {
   LIST(struct block) blocks;           /* of the in-image heap, by address */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
-  struct error lost;                       /* why it cannot be asked any more */
+  LIST(char *) world; /* what came ("+fd 3 /dev/null") and went with init, see world.c */
+  struct error lost;  /* why it cannot be asked any more */
 };
 
 /* Exports of files, read once per path. */
@@ -395,7 +396,7 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
 
 /* policy.c: one line per exception, WHAT ACTION REASON
  *
- * WHAT is SYMBOL[+OFFSET[:SIZE]] or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1)
+ * WHAT is process:KIND (a kind of thing outside the library, see outside.c), SYMBOL[+OFFSET[:SIZE]] or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1)
  * surviving block that FUNCTION allocated.  Without SIZE it is the whole symbol or block (from
  * OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
 
@@ -404,9 +405,10 @@ enum action { ACT_NONE, ACT_KEEP, ACT_ZERO };
 struct policy_line {
   char *what, *reason; /* WHAT as written */
   enum action action;
-  unsigned line;      /* in the file, from 1 */
-  struct range range; /* set by policy_bind */
-  bool used;          /* a finding or a varying word was decided by it */
+  unsigned line;       /* in the file, from 1 */
+  const char *process; /* KIND, or NULL */
+  struct range range;  /* set by policy_bind; empty with KIND */
+  bool used;           /* a finding or a varying word was decided by it */
 };
 
 struct policy {
@@ -500,6 +502,13 @@ void report_summary(FILE *f, const struct summary *s, bool json);
 /* info.c */
 /* What turf info says of a turf or urf library. */
 int info_print(FILE *f, const char *path, bool json, struct error *e);
+
+/* outside.c: what init changed outside the region */
+
+/* Prints what is there that no line of the policy (or NULL) accepts, and returns how many kinds; lines that
+ * would accept it go to suggestions, if that is not NULL. */
+size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct policy *policy);
+bool outside_is_kind(const char *word);
 
 /* freeze.c: the pipeline as a whole; results go to stdout, findings and warnings to stderr */
 

@@ -65,15 +65,15 @@ int urf_init(void)
   soon = after(CLOCK_REALTIME, 30);
   results[2] = pthread_mutex_timedlock(&held, &soon) == ETIMEDOUT && since(&start) >= 30;
   pthread_mutex_unlock(&held);
-  soon = after(CLOCK_MONOTONIC, 30);
   start = after(CLOCK_MONOTONIC, 0);
+  soon = after(CLOCK_MONOTONIC, 30);
   results[3] = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &soon, 0) == 0;
   CHECK(since(&start) >= 29 && since(&start) < 3000);
 
   int fd = timerfd_create(CLOCK_REALTIME, 0);
+  start = after(CLOCK_MONOTONIC, 0);
   struct itimerspec timer = {{0, 0}, after(CLOCK_REALTIME, 30)};
   uint64_t n = 0;
-  start = after(CLOCK_MONOTONIC, 0);
   CHECK(timerfd_settime(fd, TFD_TIMER_ABSTIME, &timer, 0) == 0);
   results[4] = read(fd, &n, sizeof n) == sizeof n && n == 1;
   CHECK(since(&start) >= 29 && since(&start) < 3000);
