@@ -1,4 +1,4 @@
-/* file.c, for read.c and exports.c: an ELF file as the dynamic linker sees it, section headers or
+/* file.c, for what reads ELF files: an ELF file as the dynamic linker sees it, section headers or
  * not. Nothing in the file is believed: every offset and size is held against the file's length. */
 #ifndef TURF_FILE_H
 #define TURF_FILE_H
@@ -48,5 +48,12 @@ int file_table(const struct elf_file *f, int64_t tag, int64_t size_tag, Elf_Type
 const char *file_string(const struct elf_file *f, uint64_t offset);
 /* Symbol i, 0 <= i < n_symbols. */
 int file_dynsym(const struct elf_file *f, int i, struct dynsym *out);
+
+/* symbols.c, references.c: parts of a library that library_read has begun to fill */
+
+int symbols_read(struct elf_file *f, struct library *lib);
+/* Needs of lib all that the others have read. */
+int symbols_twins(struct elf_file *f, struct library *lib);
+int references_read(struct elf_file *f, struct library *lib);
 
 #endif

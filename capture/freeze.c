@@ -9,38 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "turf.h"
+#include "work.h"
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, BAD_AT_MOST = 20, PLACES = 4 };
+enum { BAD_AT_MOST = 20 };
 
 /* Fresh inits that have to agree; with an alignment that chance may have made look sufficient. */
 enum { PROOFS = 1, KEYED_PROOFS = 4 };
 
-/* Processes with the addresses of the first run: a random bit is the same in all with 1 in 256. */
-enum { TWINS = 8 };
-
 /* Of the proofs' processes: apart from those of all runs, see place_of_library in trace.c. */
 enum { PROOF_SEED = 5050 };
-
-/* Everything that a freeze or a verification holds. */
-struct work {
-  const struct options *o;
-  struct library lib; /* the turf library */
-  struct library frozen;
-  struct policy policy;
-  struct capture *runs;
-  size_t n;
-  struct capture proof;
-  struct module_cache *cache;
-  struct plan plan;
-  struct table table;
-  uint64_t align; /* of all addresses of the runs */
-  bool unlike;    /* what init allocates and protects is not the same in every run */
-  /* places of some words that depend on addresses, or come by themselves; how many of the former */
-  struct bytes keyed, own;
-  size_t n_keyed;
-  double started, told;
-};
 
 /* The files to remove when things end before their time. */
 static char *temporary[2];
@@ -68,24 +45,12 @@ static double seconds(void)
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Only where somebody waits, and only when it takes a while. */
-static void progress(struct work *w, const char *what, size_t i, size_t n)
+void progress(struct work *w, const char *what, size_t i, size_t n)
 {
   double now = seconds();
   if (w->o->quiet || !isatty(STDERR_FILENO) || now - w->started < 1)
     return;
   fprintf(stderr, n ? "turf: %s %zu of %zu\n" : "turf: %s\n", what, i, n);
-}
-
-/* The runs and what was made of them. */
-static void runs_free(struct work *w)
-{
-  for (size_t i = 0; i < w->n; i++)
-    capture_free(&w->runs[i]);
-  free(w->runs);
-  w->runs = NULL;
-  w->n = 0;
-  plan_free(&w->plan);
 }
 
 static void work_free(struct work *w)
@@ -101,199 +66,6 @@ static void work_free(struct work *w)
   library_free(&w->frozen);
   remove_temporary(&temporary[0]);
   remove_temporary(&temporary[1]);
-}
-
-/* captures */
-
-static bool same_modulo_huge(const struct capture *a, const struct capture *b)
-{
-  return a->bias % HUGE_PAGE == b->bias % HUGE_PAGE;
-}
-
-/* A capture whose displacements are all its own, with respect to those before it. */
-static int take(struct work *w, struct capture *c, size_t n_before, const char *path,
-                const struct library *lib, unsigned seed, bool init, struct error *e)
-{
-  uint64_t align = n_before ? w->runs[0].align : w->align > lib->align ? w->align : lib->align;
-  int status = -1;
-  for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
-    error_free(e);
-    capture_free(c);
-    if (capture_take(c, w->o, lib, path, seed, align, init, w->cache, e))
-      return -1;
-    if (c->align > align && !n_before) { /* now that it is known what init needs */
-      align = c->align;
-      try--;
-      seed -= SEEDS;
-      continue;
-    }
-    status = 0;
-    for (size_t i = 0; i < n_before && !status; i++)
-      status = capture_displaced(&w->runs[i], c, e);
-    if (!status && init && n_before == 1 && align < HUGE_PAGE && same_modulo_huge(&w->runs[0], c))
-      status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
-  }
-  return status;
-}
-
-static int take_runs(struct work *w, struct error *e)
-{
-  const size_t n = (size_t)w->o->runs;
-  w->runs = xalloc(n * sizeof *w->runs);
-  for (; w->n < n; w->n++) {
-    struct capture *c = &w->runs[w->n];
-    progress(w, "run", w->n + 1, n);
-    int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
-    if (!status && w->o->keep)
-      status = capture_keep(c, &w->lib, w->o->keep, (int)w->n + 1, e);
-    if (status) {
-      capture_free(c);
-      return -1;
-    }
-  }
-  return 0;
-}
-
-static bool same_protections(const struct capture *a, const struct capture *b)
-{
-  return a->protections.n == b->protections.n &&
-         (!a->protections.n || memcmp(a->protections.at, b->protections.at,
-                                      a->protections.n * sizeof *a->protections.at) == 0);
-}
-
-static int compare_runs(struct work *w, struct error *e)
-{
-  struct plan *plan = &w->plan;
-  struct spans spans = {0};
-  unsigned char **regions = xalloc(w->n * sizeof *regions);
-  int status = 0;
-  plan->align = w->runs[0].align;
-  w->unlike = false;
-  for (size_t i = 0; i < w->n; i++) {
-    regions[i] = w->runs[i].region;
-    if (w->runs[i].size > plan->size)
-      plan->size = w->runs[i].size;
-    w->unlike |= !same_protections(&w->runs[0], &w->runs[i]) || w->runs[i].align != plan->align;
-  }
-  plan->size = (plan->size + 15) & ~(size_t)15;
-  if (!w->unlike) {
-    diff(&spans, regions, w->n, plan->size);
-    classify(plan, &w->lib, w->runs, w->n, &spans, w->o->policy ? &w->policy : NULL);
-  }
-  for (size_t i = 0; i < w->n && !status; i++)
-    status = capture_lost(&w->runs[i], e);
-  free(spans.list.at);
-  free(regions);
-  return status;
-}
-
-/* rehearsals */
-
-static bool may_be_keyed(const struct finding *f)
-{
-  return f->cause == FIND_MOVES || f->cause == FIND_BASE || f->cause == FIND_VARIES;
-}
-
-/* Adds the place of a finding to the text, which ends in NUL then. */
-static void add_place(struct work *w, struct bytes *text, size_t offset)
-{
-  char *place = report_place(&w->lib, &w->runs[0], offset);
-  if (text->n)
-    text->n--;
-  put_bytes(text, ", ", text->n ? 2 : 0);
-  put_bytes(text, place, strlen(place) + 1);
-  free(place);
-}
-
-/* Marks the findings that one more process with the addresses of the first run has otherwise; *left is
- * how many may be due to addresses still. */
-static int compare_twin(struct work *w, bool *own, size_t *left, struct error *e)
-{
-  struct capture twin = {0};
-  const struct capture *run = &w->runs[0];
-  int status = capture_take(&twin, w->o, &w->lib, w->lib.path, 1, run->align, true, w->cache, e);
-  *left = w->unlike;
-  for (size_t i = 0; i < w->plan.findings.n && !status; i++) {
-    const struct finding *f = &w->plan.findings.at[i];
-    own[i] |= f->offset + f->size > twin.size ||
-              memcmp(run->region + f->offset, twin.region + f->offset, f->size) != 0;
-    *left += may_be_keyed(f) && !own[i];
-  }
-  capture_free(&twin);
-  return status;
-}
-
-/* What is found may be due to addresses, so that others would cure it, or come by itself (time, a
- * random number).  Processes with equal addresses tell: *keyed is how many findings are the same in
- * all of them, *own how many are not. */
-static int find_cause(struct work *w, size_t *keyed, size_t *own, struct error *e)
-{
-  bool *is_own = xalloc(w->plan.findings.n * sizeof *is_own);
-  int status = 0;
-  *keyed = 1;
-  *own = 0;
-  for (unsigned i = 0; i < TWINS && *keyed && !status; i++)
-    status = compare_twin(w, is_own, keyed, e);
-  for (size_t i = 0, n = 0; i < w->plan.findings.n && !status; i++) {
-    const struct finding *f = &w->plan.findings.at[i];
-    if (!may_be_keyed(f))
-      continue;
-    *own += is_own[i];
-    n += !is_own[i];
-    if ((is_own[i] ? *own : n) <= PLACES)
-      add_place(w, is_own[i] ? &w->own : &w->keyed, f->offset);
-  }
-  free(is_own);
-  return status;
-}
-
-static int rehearse(struct work *w, uint64_t align, struct error *e)
-{
-  runs_free(w);
-  w->align = align;
-  for (size_t i = 0; i < w->policy.lines.n; i++)
-    w->policy.lines.at[i].used = false;
-  return take_runs(w, e) || (w->o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
-                 compare_runs(w, e)
-             ? -1
-             : 0;
-}
-
-/* A table keyed by addresses comes out the same where all addresses are equal modulo some power of two.
- * The smallest that will do is asked for at load; musl does not heed it. */
-static int align_keyed(struct work *w, struct error *e)
-{
-  static const uint64_t aligns[] = {16 * PAGE, HUGE_PAGE};
-  size_t own = 0;
-  if (find_cause(w, &w->n_keyed, &own, e))
-    return -1;
-  for (size_t i = 0; i < 2 && w->n_keyed && (w->unlike || w->plan.findings.n); i++)
-    if (aligns[i] > w->runs[0].align && rehearse(w, aligns[i], e))
-      return -1;
-  if (own && !w->unlike && !w->plan.findings.n)
-    return fail(
-        e, REFUSED,
-        "%s: %zu words (%s%s) differed at first, at equal addresses, too; they must have come "
-        "out the same by chance since",
-        w->lib.path, own, (const char *)w->own.at, own > PLACES ? ", ..." : "");
-  return 0;
-}
-
-static int explain(struct work *w, struct error *e)
-{
-  if (rehearse(w, w->lib.align, e))
-    return -1;
-  bool keyed = w->unlike;
-  for (size_t i = 0; i < w->plan.findings.n; i++)
-    keyed |= may_be_keyed(&w->plan.findings.at[i]);
-  if (keyed && w->lib.libc != LIBC_MUSL && align_keyed(w, e))
-    return -1;
-  if (w->unlike)
-    return fail(e, REFUSED,
-                "%s: what init allocates and protects is not the same in every run; its heap "
-                "cannot be laid out once for all",
-                w->lib.path);
-  return 0;
 }
 
 /* The words that lead there are the same in every run, and so no findings. */
@@ -515,7 +287,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   if (w->lib.note.flags & URF_FROZEN)
     return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from", o->input);
   if ((writes && check_output(o, e)) || (o->policy && policy_read(&w->policy, o->policy, e)) ||
-      explain(w, e) || judge(w, e))
+      rehearse(w, e) || judge(w, e))
     return -1;
   write_recipe(w);
   place(&w->table, &w->lib, &w->plan);

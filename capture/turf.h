@@ -54,6 +54,8 @@ char *turf_lib_dir(void);
 #define PUSH(list)                                                                                 \
   (grow(&(list)->at, (list)->n, &(list)->cap, sizeof *(list)->at), &(list)->at[(list)->n++])
 void grow(void *array, size_t n, size_t *cap, size_t size);
+/* qsort, also of nothing. */
+void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *));
 
 struct bytes {
   unsigned char *at;

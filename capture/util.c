@@ -91,6 +91,12 @@ void grow(void *array, size_t n, size_t *cap, size_t size)
   memcpy(array, &p, sizeof p);
 }
 
+void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+  if (n)
+    qsort(at, n, size, compare);
+}
+
 void put_bytes(struct bytes *b, const void *data, size_t n)
 {
   while (b->cap - b->n < n) {
