@@ -164,9 +164,9 @@ static int check_sealed(const struct library *lib, const struct sealed *s, struc
         lib->path, advice_name(s->refused), s->refused);
   if (s->threads > 1)
     return fail(e, REFUSED,
-                "%s: %ld threads that init started are still running; a frozen library has none: "
-                "start them later, or end them before init returns",
-                lib->path, s->threads - 1);
+                "%s: %ld thread%s still running that init started; a frozen library has none: "
+                "start threads later, or end them before init or URF_ON_FREEZE returns",
+                lib->path, s->threads - 1, s->threads == 2 ? " is" : "s are");
   return 0;
 }
 

@@ -4,7 +4,7 @@
  * since the machine started, would be the same in all of them.  Every run but the first therefore has
  * clocks that go before the kernel's by an amount of its own.  They go before rather than after them,
  * and by little, because files that init writes have the kernel's time; points in time that it gives to
- * the kernel are put back for as long as the call lasts. */
+ * the kernel are put back for the call. */
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -61,6 +61,8 @@ size_t clock_filter(struct sock_filter *to, size_t room)
       ABSOLUTE(SYS_clock_nanosleep),
       ABSOLUTE(SYS_timerfd_settime),
       ABSOLUTE(SYS_timer_settime),
+      IF(JEQ, SYS_sysinfo, 0, 1),
+      TRACE,
       IF(JEQ, SYS_mq_timedsend, 0, 1),
       TRACE,
       IF(JEQ, SYS_mq_timedreceive, 0, 1),
@@ -113,28 +115,55 @@ static void give_time(int pid, struct user_regs_struct *regs, long shift)
   give(pid, regs, good ? 0 : -EFAULT);
 }
 
-/* Where the call has a point in time, or 0. */
-static uint64_t deadline_of(const struct user_regs_struct *regs)
+/* The register with the address of a point in time, or of a timer, which has one behind an interval; NULL
+ * for none.  *size is how much is there. */
+static unsigned long long *deadline_of(struct user_regs_struct *regs, size_t *size)
 {
   const bool cpu = regs->REG_ARG1 == CLOCK_PROCESS_CPUTIME_ID ||
                    regs->REG_ARG1 == CLOCK_THREAD_CPUTIME_ID || regs->REG_ARG1 > CLOCK_TAI;
+  *size = sizeof(struct timespec);
   switch (regs->REG_SYSCALL) {
-  case SYS_futex: return regs->REG_ARG4;
-  case SYS_clock_nanosleep: return cpu ? 0 : regs->REG_ARG3;
+  case SYS_futex: return &regs->REG_ARG4;
+  case SYS_clock_nanosleep: return cpu ? NULL : &regs->REG_ARG3;
   case SYS_timerfd_settime:
-  case SYS_timer_settime: return regs->REG_ARG3 ? regs->REG_ARG3 + sizeof(struct timespec) : 0;
+  case SYS_timer_settime: *size = sizeof(struct itimerspec); return &regs->REG_ARG3;
   case SYS_mq_timedsend:
-  case SYS_mq_timedreceive: return regs->REG_ARG5;
+  case SYS_mq_timedreceive: return &regs->REG_ARG5;
   }
-  return 0;
+  return NULL;
 }
 
-static bool move_deadline(int pid, const struct user_regs_struct *regs, long by, long least)
+/* What stands below the stack of a thread while it waits: others may look at the thread's own deadline.
+ * Beyond the 128 bytes that a function may use (psABI AMD64, 3.2.2). */
+struct scratch {
+  struct timespec time[2];
+  unsigned long long address; /* of the deadline, as the call had it */
+};
+
+static uint64_t scratch_of(const struct user_regs_struct *regs)
 {
-  const uint64_t at = deadline_of(regs);
-  errno = 0;
-  const long seconds = at ? ptrace(PTRACE_PEEKDATA, pid, at, NULL) : 0;
-  return at && !errno && seconds >= least && !ptrace(PTRACE_POKEDATA, pid, at, seconds + by);
+  return ((regs->REG_SP - 128) & ~(uint64_t)15) - sizeof(struct scratch);
+}
+
+static bool read_from(int pid, uint64_t from, void *to, size_t n)
+{
+  struct iovec here = {to, n}, there = {(void *)(uintptr_t)from, n};
+  return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
+}
+
+/* Has the call use an earlier point in time; false when it has none. */
+static bool move_deadline(int pid, struct user_regs_struct *regs, long shift)
+{
+  struct scratch s = {0};
+  size_t size;
+  unsigned long long *at = deadline_of(regs, &size);
+  struct timespec *last = &s.time[size / sizeof s.time[0] - 1];
+  if (!at || !*at || !read_from(pid, *at, s.time, size) || last->tv_sec < shift)
+    return false;
+  last->tv_sec -= shift;
+  s.address = *at;
+  *at = scratch_of(regs);
+  return write_to(pid, *at, &s, sizeof s) && !ptrace(PTRACE_SETREGS, pid, NULL, regs);
 }
 
 bool clock_begin(int pid, struct user_regs_struct *regs, long shift)
@@ -144,10 +173,24 @@ bool clock_begin(int pid, struct user_regs_struct *regs, long shift)
     give_time(pid, regs, shift);
     return false;
   }
-  return move_deadline(pid, regs, -shift, shift);
+  return call == SYS_sysinfo || move_deadline(pid, regs, shift);
 }
 
-void clock_end(int pid, const struct user_regs_struct *regs, long shift)
+void clock_end(int pid, struct user_regs_struct *regs, long shift)
 {
-  (void)move_deadline(pid, regs, shift, 0);
+  struct scratch s;
+  long uptime;
+  size_t size;
+  if (regs->REG_SYSCALL == SYS_sysinfo) {
+    if (read_from(pid, regs->REG_ARG1, &uptime, sizeof uptime)) {
+      uptime += shift;
+      (void)write_to(pid, regs->REG_ARG1, &uptime, sizeof uptime);
+    }
+    return;
+  }
+  unsigned long long *at = deadline_of(regs, &size);
+  if (at && *at == scratch_of(regs) && read_from(pid, *at, &s, sizeof s)) {
+    *at = s.address;
+    (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  }
 }

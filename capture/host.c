@@ -226,7 +226,7 @@ static void run_init(void *library, const struct link_map *map, const char *name
   SAY("result %d\n", result);
 }
 
-static unsigned long count_threads(void)
+static unsigned long count_tasks(void)
 {
   unsigned long n = 0;
   DIR *dir = opendir("/proc/self/task");
@@ -238,10 +238,22 @@ static unsigned long count_threads(void)
   return n;
 }
 
+/* A thread that has been joined may have a moment to go. */
+static unsigned long count_threads(void)
+{
+  unsigned long n = count_tasks();
+  for (int i = 0; i < 100 && n > 1; i++) {
+    usleep(1000);
+    n = count_tasks();
+  }
+  return n;
+}
+
 /* What is asked of dl_iterate_phdr: the library's thread-local variables in this thread. */
 struct tls {
   const struct link_map *map;
   const void *block;
+  size_t module;
 };
 
 static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
@@ -251,23 +263,37 @@ static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
       size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
     return 0;
   tls->block = info->dlpi_tls_data;
+  tls->module = info->dlpi_tls_modid;
   return 1;
+}
+
+/* The dynamic linker may say so only when asked for a variable. */
+static const void *find_tls(const struct link_map *map)
+{
+  struct tls tls = {map, NULL, 0};
+  unsigned long index[2];
+  dl_iterate_phdr(see_tls, &tls);
+  void *(*get)(unsigned long *) = (void *(*)(unsigned long *))dlsym(RTLD_DEFAULT, "__tls_get_addr");
+  if (tls.block || !tls.module || !get)
+    return tls.block;
+  index[0] = tls.module;
+  index[1] = 0;
+  return get(index);
 }
 
 static void seal(const struct link_map *map)
 {
-  struct tls tls = {map, NULL};
-  dl_iterate_phdr(see_tls, &tls);
+  const void *tls = find_tls(map);
   if (!handshake.seal) {
-    SAY("frozen %lx\n", (unsigned long)tls.block);
+    SAY("frozen %lx\n", (unsigned long)tls);
     return;
   }
-  unsigned long n_threads = count_threads();
   handshake.seal();
+  unsigned long n_threads = count_threads(); /* hooks may have ended some */
   SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      (unsigned long)tls.block, (unsigned long)handshake.refused);
+      (unsigned long)tls, (unsigned long)handshake.refused);
 }
 
 /* version is "-" for any; held: what the pointer there points to */

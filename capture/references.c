@@ -127,7 +127,8 @@ static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
     int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
     bool symbolic = type == R_SYMBOLIC && symbol;
-    const bool outside = rela.r_offset < lib->note.transient && !rela.r_addend;
+    const bool outside =
+        rela.r_offset < lib->note.transient && !rela.r_addend && !in_init_array(f, rela.r_offset);
     if ((symbolic || type == R_GLOB_DAT) &&
         add_reference(f, lib, symbol, outside ? rela.r_offset : 0))
       return -1;

@@ -51,8 +51,9 @@ static void interrupted(int signal)
     if (p->pid > 0 && !p->ended) {
       kill(-p->pid, SIGKILL);
       kill(p->pid, SIGKILL);
-      while (waitpid(p->pid, &status, __WALL) > 0 && WIFSTOPPED(status))
-        ;
+      /* the process is gone when its threads are, which have to be waited for as well */
+      for (pid_t pid = 0; pid >= 0 && (pid != p->pid || WIFSTOPPED(status));)
+        pid = waitpid(-1, &status, __WALL);
     }
   struct sigaction standard = {.sa_handler = SIG_DFL};
   sigaction(signal, &standard, NULL);

@@ -141,6 +141,14 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
 }
 
+static bool is_thread_of(int tid, int pid)
+{
+  char *path = xprintf("/proc/%d/task/%d", pid, tid);
+  bool is = tid == pid || access(path, F_OK) == 0;
+  free(path);
+  return is;
+}
+
 /* At the start of a system call that the filter is about; true when its end matters, too. */
 static bool call_begins(int pid, struct displacement *d)
 {
@@ -151,7 +159,7 @@ static bool call_begins(int pid, struct displacement *d)
     displace(pid, d, &regs);
   else if (regs.REG_SYSCALL != SYS_getppid)
     return clock_begin(pid, &regs, d->shift);
-  else if (pid == d->pid) { /* a child of init's has its own parent */
+  else if (is_thread_of(pid, d->pid)) { /* a child of init's has its own parent */
     regs.REG_SYSCALL = (unsigned long)-1;
     regs.REG_RESULT = (unsigned long)getpid() + run_of(d) + 1;
     (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);

@@ -241,7 +241,7 @@ long clock_shift(unsigned run);
 size_t clock_filter(struct sock_filter *to, size_t room);
 /* At the start of such a call.  True when its end has to be handled as well, by clock_end. */
 bool clock_begin(int pid, struct user_regs_struct *regs, long shift);
-void clock_end(int pid, const struct user_regs_struct *regs, long shift);
+void clock_end(int pid, struct user_regs_struct *regs, long shift);
 
 /* capture.c: what one process looked like after init */
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <threads.h>
 
 #include "loader.h"
@@ -21,10 +22,11 @@ struct key {
   int used;
 };
 static struct key *keys;
+static unsigned n_keys; /* there is room for */
 
 static struct key *find(pthread_key_t key)
 {
-  return keys && key - FIRST < KEYS ? &keys[key - FIRST] : 0;
+  return key - FIRST < n_keys ? &keys[key - FIRST] : 0;
 }
 
 static pthread_key_t real(const struct key *k)
@@ -32,22 +34,39 @@ static pthread_key_t real(const struct key *k)
   return S->keys[k - keys];
 }
 
+/* A key that is not in use, or NULL.  Nobody else may be growing the table; the old one stays where it is,
+ * since other threads may be looking at it. */
+static struct key *unused(void *caller)
+{
+  for (unsigned i = 0; i < n_keys; i++)
+    if (!keys[i].used)
+      return &keys[i];
+  const unsigned more = n_keys ? 2 * n_keys : 16;
+  struct key *table = more <= KEYS ? urf_malloc(more * sizeof *keys, caller) : 0;
+  if (!table)
+    return 0;
+  if (n_keys)
+    memcpy(table, keys, n_keys * sizeof *table);
+  memset(table + n_keys, 0, (more - n_keys) * sizeof *table);
+  struct key *first = table + n_keys;
+  keys = table;
+  n_keys = more;
+  return first;
+}
+
 static int create(pthread_key_t *key, void (*destroy)(void *), void *caller)
 {
   if (!S->capture)
     return HOST(pthread_key_create)(key, destroy);
-  if (!keys && !(keys = urf_malloc(KEYS * sizeof *keys, caller)))
-    return ENOMEM;
-  heap_lock();
-  unsigned i = 0;
-  while (i < KEYS && keys[i].used)
-    i++;
-  int error = i < KEYS ? HOST(pthread_key_create)(&S->keys[i], destroy) : EAGAIN;
+  while (__atomic_exchange_n(&S->keys_lock, 1, __ATOMIC_ACQUIRE))
+    ;
+  struct key *k = unused(caller);
+  int error = k ? HOST(pthread_key_create)(&S->keys[k - keys], destroy) : EAGAIN;
   if (!error) {
-    keys[i] = (struct key){destroy, 0, 1};
-    *key = FIRST + i;
+    *k = (struct key){destroy, 0, 1};
+    *key = FIRST + (unsigned)(k - keys);
   }
-  heap_unlock();
+  __atomic_store_n(&S->keys_lock, 0, __ATOMIC_RELEASE);
   return error;
 }
 
@@ -106,14 +125,14 @@ BOUND int tss_set(tss_t key, void *value)
 
 void keys_seal(void)
 {
-  for (unsigned i = 0; keys && i < KEYS; i++)
+  for (unsigned i = 0; i < n_keys; i++)
     if (keys[i].used)
       keys[i].value = HOST(pthread_getspecific)(S->keys[i]);
 }
 
 void keys_replay(void)
 {
-  for (unsigned i = 0; keys && i < KEYS; i++)
+  for (unsigned i = 0; i < n_keys; i++)
     if (keys[i].used && (HOST(pthread_key_create)(&S->keys[i], keys[i].destroy) ||
                          (keys[i].value && HOST(pthread_setspecific)(S->keys[i], keys[i].value))))
       thaw_fail("cannot be used here: no key left for", "pthread_key_create");

@@ -79,6 +79,8 @@ enum { CXX_OPERATORS = 12 };
   _(realpath)                                                                                      \
   _(getcwd)                                                                                        \
   _(__cxa_atexit)                                                                                  \
+  _(__cxa_thread_atexit_impl)                                                                      \
+  _(__cxa_thread_atexit)                                                                           \
   _(__register_atfork)                                                                             \
   _(pthread_atfork)                                                                                \
   _(pthread_key_create)                                                                            \
@@ -95,7 +97,7 @@ struct host_calls {
   void *operators[CXX_OPERATORS]; /* cxx.c */
 };
 
-enum { KEYS = 256 }; /* of thread-specific data that init may create */
+enum { KEYS = 1024 }; /* of thread-specific data that init may create */
 
 struct state {
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
@@ -105,6 +107,7 @@ struct state {
   uintptr_t thread;         /* in the thread with this pthread_self() */
   int lock;
   unsigned keys[KEYS]; /* keys.c: those of the process */
+  int keys_lock;
   struct heap heap;
 };
 

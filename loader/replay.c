@@ -32,10 +32,10 @@ static struct registration *registrations;
 /* glibc has it, or else a C++ library. */
 static int thread_exit_to_host(void (*fn)(void *), void *arg)
 {
-  void *slot = 0;
-  if (!host_find(&slot, "__cxa_thread_atexit_impl") && !host_find(&slot, "__cxa_thread_atexit"))
-    return -1;
-  return ((int (*)(void (*)(void *), void *, void *))slot)(fn, arg, &__dso_handle);
+  int (*host)(void (*)(void *), void *, void *) = S->host.__cxa_thread_atexit_impl;
+  if (!host)
+    host = S->host.__cxa_thread_atexit;
+  return host ? host(fn, arg, &__dso_handle) : -1;
 }
 
 /* glibc's fork handlers take the library's handle, so that dlclose withdraws them; musl's do not. */
@@ -45,7 +45,7 @@ static int to_host(const struct registration *r)
     return thread_exit_to_host(r->fn, r->arg);
   if (r->fn)
     return HOST(__cxa_atexit)(r->fn, r->arg, &__dso_handle);
-  if (host_find(&S->host.__register_atfork, "__register_atfork"))
+  if (S->host.__register_atfork)
     return HOST(__register_atfork)(r->prepare, r->parent, r->child, &__dso_handle);
   return HOST(pthread_atfork)(r->prepare, r->parent, r->child);
 }

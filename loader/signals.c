@@ -21,11 +21,16 @@ struct disposition {
 /* Frozen; the last one has number 0. */
 static struct disposition *dispositions;
 
+/* Frozen: the thread's other stack. */
+static stack_t stack = {.ss_flags = SS_DISABLE};
+
 /* A capture host starts with the standard dispositions. */
 void signals_seal(void)
 {
   struct sigaction now[SIGNALS];
   unsigned n = 0;
+  if (sigaltstack(0, &stack))
+    stack.ss_flags = SS_DISABLE;
   for (int i = 1; i < SIGNALS; i++)
     if (HOST(sigaction)(i, 0, &now[i]))
       now[i].sa_handler = SIG_DFL; /* one that libc keeps for itself */
@@ -43,6 +48,8 @@ void signals_seal(void)
 
 void signals_replay(void)
 {
+  if (!(stack.ss_flags & SS_DISABLE) && sigaltstack(&stack, 0))
+    thaw_fail("cannot handle signals here:", "sigaltstack");
   for (const struct disposition *d = dispositions; d && d->number; d++) {
     struct sigaction action;
     memset(&action, 0, sizeof action);

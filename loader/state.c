@@ -2,6 +2,7 @@
  * upon. */
 
 #include "loader.h"
+#include "machine.h"
 
 /* In the region, because nothing of the loader may be written elsewhere; cleared before the
  * capture, because nothing of it is worth freezing. */
@@ -38,6 +39,12 @@ __attribute__((section(".note.urf.frozen"), used,
 
 /* A size given with --defsym would be exported without this. */
 __asm__(".hidden __urf_heap_size");
+
+/* So that the section with the users' hooks is never empty, which lld takes for NOBITS. */
+#define HOOKS(n)                                                                                   \
+  ".section .urf.hooks." n ",\"aw\"\n.balign " URF_WORD "\n.globl urf_hooks_" n                    \
+  "\n.hidden urf_hooks_" n "\nurf_hooks_" n ":\n.zero " URF_WORD "\n.previous\n"
+__asm__(HOOKS("0") HOOKS("1") HOOKS("2"));
 
 /* NOBITS input makes the whole heap NOBITS; urf.ld counts this page. */
 __asm__(".section .urf.heap,\"aw\",%nobits\n.balign 4096\n.zero 4096\n.previous\n");

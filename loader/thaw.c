@@ -271,7 +271,9 @@ static uintptr_t bind(const struct image *image, const struct urf_import *import
     return 0;
   }
   if (import->kind == URF_IMPORT_FOLLOW) {
-    const uintptr_t by = look_for_own(image, import) - addend;
+    const uintptr_t own = look_for_own(image, import), by = own - addend;
+    if (!own)
+      damaged("slots");
     if (by)
       store(image, import, by, 1);
     return 0;
@@ -437,8 +439,8 @@ static struct urf_host *find_host(void)
 }
 
 typedef void (*hook)(void);
-extern HIDDEN const hook __urf_on_freeze[], __urf_on_freeze_end[]; /* defined by urf.ld, */
-extern HIDDEN const hook __urf_on_thaw[], __urf_on_thaw_end[];     /* each array and its end */
+/* state.c: words before, between and behind the two arrays, see urf.ld */
+extern HIDDEN const hook urf_hooks_0[1], urf_hooks_1[1], urf_hooks_2[1];
 
 static void call_all(const hook *from, const hook *end)
 {
@@ -448,12 +450,12 @@ static void call_all(const hook *from, const hook *end)
 
 static int has_hooks(void)
 {
-  return (uintptr_t)__urf_on_thaw != (uintptr_t)__urf_on_thaw_end;
+  return (uintptr_t)(urf_hooks_1 + 1) != (uintptr_t)urf_hooks_2;
 }
 
 static void on_thaw(void)
 {
-  call_all(__urf_on_thaw, __urf_on_thaw_end);
+  call_all(urf_hooks_1 + 1, urf_hooks_2);
 }
 
 static void thaw(uintptr_t bias)
@@ -496,7 +498,7 @@ static void thaw(uintptr_t bias)
 static void seal(void)
 {
   struct urf_host *host = S->capture;
-  call_all(__urf_on_freeze, __urf_on_freeze_end);
+  call_all(urf_hooks_0 + 1, urf_hooks_1);
   signals_seal();
   tls_seal();
   keys_seal();

@@ -53,6 +53,7 @@ void tls_seal(void)
 {
   struct block b = {0};
   (void)dl_iterate_phdr(see, &b);
+  b.at = tls_block(); /* code of the initial-exec model does not tell the dynamic linker */
   size_t at = 0;
   while (b.at && at < b.size && b.at[at] == (at < b.filled ? b.image[at] : 0))
     at++;

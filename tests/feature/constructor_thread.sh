@@ -9,12 +9,14 @@ cat >library.c <<'END'
 #include <pthread.h>
 #include "feature.h"
 static char *volatile text;
+static void nothing(void) {}
 static void *work(void *p)
 {
   char *volatile q = malloc(100);
   free(q);
   q = strdup("x");
   free(q);
+  pthread_atfork(nothing, nothing, nothing);
   return p;
 }
 void run_thread(void);

@@ -53,7 +53,7 @@ void answer(FILE *out)
           counter, name, where != 0, zero[1], *to_counter, pid == getpid());
 }
 END
-build_lib b.so hooks.c -- -I"$TESTS/../loader"
+build_lib b.so hooks.c -- -I"$TESTS/../loader" -Wl,-z,now
 run "$DRIVER" ./b.so >out.txt
 grep -q '^1 0 0 0 cache 77 cache 1 3 77 1$' out.txt || fail "not frozen: $(cat out.txt)"
 freeze b.so c.so
@@ -83,6 +83,23 @@ END
   run "$DRIVER" -f ./c.so >out.txt 2>/dev/null
   grep -q '^text frozen thawed and longer than a string keeps inside 5 1$' out.txt || fail "$(cat out.txt)"
 fi
+
+# a thread that the hook ends
+cat >quit.c <<'END'
+#include <pthread.h>
+#include <unistd.h>
+#include "feature.h"
+#include "urf.h"
+static volatile int stop;
+static pthread_t thread;
+static void *work(void *p) { while (!stop) usleep(1000); return p; }
+static void quit(void) { stop = 1; pthread_join(thread, 0); thread = 0; }
+URF_ON_FREEZE(quit);
+int urf_init(void) { return pthread_create(&thread, 0, work, 0); }
+void answer(FILE *out) { fprintf(out, "%d\n", stop); }
+END
+build_lib quit.so quit.c -- -pthread -I"$TESTS/../loader"
+freeze quit.so quitted.so
 
 # one that fails is found at the freeze
 cat >bad.c <<'END'

@@ -15,7 +15,21 @@
 static sem_t semaphore;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, held = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
-static int ready, results[8];
+static int ready, early, results[8];
+static struct timespec shared;
+
+/* Several threads wait up to one point in time. */
+static void *wait_for_shared(void *end)
+{
+  struct timespec now;
+  sem_t never;
+  sem_init(&never, 0, 0);
+  sem_timedwait(&never, &shared);
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec < *(time_t *)end)
+    early = 1;
+  return 0;
+}
 
 static struct timespec after(clockid_t clock, long ms)
 {
@@ -78,6 +92,16 @@ int urf_init(void)
   results[4] = read(fd, &n, sizeof n) == sizeof n && n == 1;
   CHECK(since(&start) >= 29 && since(&start) < 3000);
   close(fd);
+
+  pthread_t threads[2];
+  shared = after(CLOCK_REALTIME, 1100);
+  time_t end = shared.tv_sec;
+  for (int i = 0; i < 2; i++)
+    pthread_create(&threads[i], 0, wait_for_shared, &end);
+  for (int i = 0; i < 2; i++)
+    pthread_join(threads[i], 0);
+  CHECK(shared.tv_sec == end && !early);
+  memset(&shared, 0, sizeof shared);
 
   char name[] = "/tmp/turf-time-XXXXXX";
   fd = mkstemp(name);
