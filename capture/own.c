@@ -53,7 +53,7 @@ static bool is_about(const struct own *own, uint64_t address)
   return own->kind == OWN_FUNCTION && (address == own->value || address - own->value < own->size);
 }
 
-/* The number of symbols that it may be about; *only is the last of them. */
+/* The number of symbols that it may be about, at most room of them, and which: in found. */
 static size_t find(const struct owns *o, uint64_t address, size_t *found, size_t room)
 {
   const struct library *lib = o->lib;
