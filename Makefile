@@ -26,7 +26,7 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
-LOADER = thaw state host heap alloc map replay tls keys signals libc cxx
+LOADER = thaw check bind fail state host heap alloc map replay tls keys signals libc cxx
 # The host is a program of its own.
 HOST = capture/host.c capture/world.c
 TURF = $(filter-out host world,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))

@@ -172,8 +172,52 @@ HIDDEN void keys_replay(void);
 HIDDEN void signals_seal(void);
 HIDDEN void signals_replay(void);
 
-/* thaw.c: ends the process with one line that says why the library cannot be used */
+/* fail.c: words on stderr; the library's file name; decimal digits at the end of a buffer of 24 bytes */
+HIDDEN void say(const char *s);
+HIDDEN const char *own_name(void);
+HIDDEN const char *decimal(char *buf, uint64_t n);
+/* Ends the process with one line that says why the library cannot be used. */
 HIDDEN _Noreturn void thaw_fail(const char *what, const char *which);
+HIDDEN _Noreturn void damaged(const char *where);
+
+/* The image as it was loaded; run-time addresses. */
+struct image {
+  uintptr_t bias, region, region_end;
+  const char *table;
+};
+
+/* A pointer at any address. */
+struct word {
+  uintptr_t value;
+} __attribute__((packed, may_alias));
+
+/* Numbers of a site list cannot run past its end: check has seen that the last one ends there. */
+static inline uintptr_t get_uleb(const unsigned char **at)
+{
+  uintptr_t n = 0;
+  unsigned shift = 0;
+  while (**at & 0x80) {
+    n |= (uintptr_t)(*(*at)++ & 0x7f) << shift % 64;
+    shift += 7;
+  }
+  return n | (uintptr_t) * (*at)++ << shift % 64;
+}
+
+static inline void must_hold(const struct image *image, uintptr_t at, const char *list)
+{
+  if (__builtin_expect(at - image->region > image->region_end - image->region - sizeof(uintptr_t),
+                       0))
+    damaged(list);
+}
+
+/* check.c: ends the process when the note or the table is damaged, or not for this process; nothing
+ * has been written by then */
+HIDDEN void check(const struct image *image);
+
+/* bind.c: stores one import, and returns what it found; before: what the import before it found.  One is
+ * stored before the next is looked up: when one is not to be had the process ends, and nobody sees
+ * the half that was done. */
+HIDDEN uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before);
 
 /* 1 for an address inside the image's heap, as far as the image really maps one. */
 static inline int urf_owns(const void *p)

@@ -35,6 +35,9 @@ static struct file {
 #undef _GNU_SOURCE
 #define __urf_note file.note
 #define __urf_state file.state
+#include "../../loader/bind.c"
+#include "../../loader/check.c"
+#include "../../loader/fail.c"
 #include "../../loader/thaw.c"
 
 /* no hooks */

@@ -1,0 +1,133 @@
+/* Pointers that leave the library: where they lead in this process. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include "loader.h"
+
+extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
+    __attribute__((weak)); /* musl has no versions */
+
+static void *look_in_module(const char *module, const char *name, const char *version)
+{
+  void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD), *p = 0;
+  if (handle && *version && dlvsym_or_null)
+    p = dlvsym_or_null(handle, name, version);
+  if (handle && !p)
+    p = dlsym(handle, name);
+  if (handle)
+    dlclose(handle);
+  return p;
+}
+
+static int in_one_module(const void *a, const void *b)
+{
+  Dl_info in_a, in_b;
+  return dladdr(a, &in_a) && dladdr(b, &in_b) && in_a.dli_fbase == in_b.dli_fbase;
+}
+
+/* What a reference of the library's own would be bound to.  A definition without a version satisfies
+ * one that names a version, but dlvsym passes it over: where the two differ nothing tells. */
+static void *look_in_process(const char *name, const char *version)
+{
+  void *p = dlsym(RTLD_DEFAULT, name), *q = p;
+  if (p && *version && dlvsym_or_null)
+    q = dlvsym_or_null(RTLD_DEFAULT, name, version);
+  if (p && q && p != q && !in_one_module(p, q))
+    thaw_fail("cannot be used here: another module of this process has", name);
+  return q ? q : p;
+}
+
+/* The dynamic linker has bound references of the library to what has a slot.  Else by name: in the
+ * process, then (musl's RTLD_DEFAULT does not see a library's own dependencies) in the module that had
+ * it when the library was frozen.  What the library does not refer to itself, a pointer handed out by
+ * that module, may mean either. */
+static uintptr_t look_up(const struct image *image, const struct urf_import *import)
+{
+  const char *name = image->table + import->name, *version = image->table + import->version;
+  const char *module = image->table + import->module;
+  const int held = import->kind == URF_IMPORT_VALUE || import->kind == URF_IMPORT_SAME_VALUE;
+  void *p = 0, *q = 0;
+  if (import->slot) {
+    p = *(void **)(import->slot + image->bias);
+  } else {
+    p = look_in_process(name, version);
+    if (*module && (!p || import->kind == URF_IMPORT_MODULE))
+      q = look_in_module(module, name, version);
+  }
+  if (p && q && p != q)
+    thaw_fail("cannot be used here: another module of this process has", name);
+  p = p ? p : q;
+  if (!p)
+    thaw_fail("cannot be used here: no module of this process has the symbol", name);
+  (void)dlerror();
+  return held ? *(uintptr_t *)p : (uintptr_t)p;
+}
+
+/* Where the library's own symbol is to this process: perhaps in another module. */
+static uintptr_t look_for_own(const struct image *image, const struct urf_import *import)
+{
+  if (import->slot)
+    return *(uintptr_t *)(import->slot + image->bias);
+  void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
+  (void)dlerror();
+  return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
+}
+
+/* The frozen pointers to the library's own symbol would be wrong when another module's takes its
+ * place (a preloaded one, a program's copy of a variable). */
+static void must_be_own(const struct image *image, const struct urf_import *import)
+{
+  if (look_for_own(image, import) != (uintptr_t)import->addend + image->bias)
+    thaw_fail("cannot be used here: another module of this process has its symbol",
+              image->table + import->name);
+}
+
+static void store(const struct image *image, const struct urf_import *import, uintptr_t value,
+                  int moves)
+{
+  const unsigned char *list = (const unsigned char *)image->table + import->sites;
+  const unsigned char *end = list + import->sites_size;
+  uintptr_t at = image->region;
+  while (list < end) {
+    at += get_uleb(&list);
+    must_hold(image, at, "imports");
+    struct word *word = (void *)at;
+    word->value = moves ? word->value + value : value;
+  }
+}
+
+uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before)
+{
+  const uintptr_t addend = (uintptr_t)import->addend;
+  if (import->kind == URF_IMPORT_OWN) {
+    must_be_own(image, import);
+    return 0;
+  }
+  if (import->kind == URF_IMPORT_THREAD) {
+    store(image, import, (uintptr_t)HOST(pthread_self)(), 0);
+    return 0;
+  }
+  if (import->kind == URF_IMPORT_TLS) {
+    store(image, import, (uintptr_t)tls_block() + addend, 0);
+    return 0;
+  }
+  if (import->kind == URF_IMPORT_FOLLOW) {
+    const uintptr_t own = look_for_own(image, import), by = own - addend;
+    if (!own)
+      damaged("slots");
+    if (by)
+      store(image, import, by, 1);
+    return 0;
+  }
+  const uintptr_t found = look_up(image, import);
+  if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
+    if (found + addend != before)
+      thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
+                image->table + import->name);
+    return before;
+  }
+  store(image, import, found + addend, 0);
+  return found;
+}

@@ -1,0 +1,111 @@
+/* Whether the note and the table are what turf has written: nothing is followed before. */
+
+#include <link.h>
+
+#include "loader.h"
+#include "machine.h"
+
+#define S (&__urf_state)
+#define NOTE (&__urf_note)
+
+extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
+
+static int inside(uint64_t offset, uint64_t size, uint64_t whole)
+{
+  return offset <= whole && size <= whole - offset;
+}
+
+/* An array of n elements in the table. */
+static int array_inside(uint64_t offset, uint64_t n, size_t size)
+{
+  return offset % 8 == 0 && n <= NOTE->table_size / size &&
+         inside(offset, n * size, NOTE->table_size);
+}
+
+static int list_inside(const char *table, uint64_t offset, uint64_t size)
+{
+  return inside(offset, size, NOTE->table_size) && (!size || !(table[offset + size - 1] & 0x80));
+}
+
+static int text_inside(const char *table, uint64_t offset)
+{
+  while (offset < NOTE->table_size && table[offset])
+    offset++;
+  return offset < NOTE->table_size;
+}
+
+/* In the image, in front of the region. */
+static int slot_inside(const struct image *image, uint64_t slot)
+{
+  const uint64_t first = (uintptr_t)&__ehdr_start - image->bias;
+  return slot % sizeof(uintptr_t) == 0 &&
+         inside(slot - first, sizeof(uintptr_t), NOTE->data - first);
+}
+
+/* End of what the file holds of the writable segment with the region, by the library's own headers;
+ * they are at the start of its first segment. */
+static uintptr_t mapped_end(const struct image *image)
+{
+  const uintptr_t start = (uintptr_t)&__ehdr_start;
+  const ElfW(Phdr) *ph = (const void *)(start + __ehdr_start.e_phoff);
+  const ElfW(Phdr) *end = ph + __ehdr_start.e_phnum;
+  while (ph < end && ph->p_type != PT_LOAD)
+    ph++;
+  for (const uintptr_t first = ph->p_vaddr; ph < end; ph++)
+    if (ph->p_type == PT_LOAD && ph->p_flags & PF_W &&
+        image->region - (start + ph->p_vaddr - first) < ph->p_filesz)
+      return start + ph->p_vaddr - first + ph->p_filesz;
+  return image->region;
+}
+
+static void check_note(const struct image *image)
+{
+  const uint64_t bias = image->bias;
+  if (NOTE->format != URF_FORMAT)
+    thaw_fail("was frozen by a turf of another format; freeze it again with this", "liburf.a");
+  if (NOTE->machine != URF_MACHINE)
+    thaw_fail("was frozen for another machine", "");
+  if (NOTE->state_size != sizeof(struct state) || NOTE->state + bias != (uintptr_t)S ||
+      NOTE->data > NOTE->heap ||
+      !inside(NOTE->state - NOTE->data, sizeof(struct state), NOTE->heap - NOTE->data) ||
+      NOTE->heap > NOTE->heap_end || NOTE->heap_end > NOTE->table || NOTE->table % 8 ||
+      !NOTE->align || NOTE->align & (NOTE->align - 1))
+    damaged(".note.urf");
+  if (!inside(NOTE->table + bias - image->region, NOTE->table_size,
+              mapped_end(image) - image->region))
+    damaged(".urf.table is not in the file");
+}
+
+static void check_table(const struct image *image)
+{
+  const char *table = image->table;
+  if (!array_inside(NOTE->relr, NOTE->relr_size / sizeof(uintptr_t), sizeof(uintptr_t)) ||
+      (NOTE->relr_size && *(const uintptr_t *)(const void *)(table + NOTE->relr) & 1) ||
+      !list_inside(table, NOTE->odd, NOTE->odd_size) ||
+      !list_inside(table, NOTE->rotated, NOTE->rotated_size) ||
+      !array_inside(NOTE->imports, NOTE->n_imports, sizeof(struct urf_import)) ||
+      !array_inside(NOTE->protections, NOTE->n_protections, sizeof(struct urf_protection)))
+    damaged(".urf.table");
+  const struct urf_import *import = (const void *)(table + NOTE->imports);
+  for (uint64_t i = 0; i < NOTE->n_imports; i++, import++)
+    if (!text_inside(table, import->name) || !text_inside(table, import->version) ||
+        !text_inside(table, import->module) || import->kind >= URF_IMPORT_KINDS ||
+        (import->slot && !slot_inside(image, import->slot)) ||
+        !list_inside(table, import->sites, import->sites_size))
+      damaged("imports");
+  const struct urf_protection *p = (const void *)(table + NOTE->protections);
+  for (uint64_t i = 0; i < NOTE->n_protections; i++, p++)
+    if (p->address < NOTE->data ||
+        !inside(p->address - NOTE->data, p->size, NOTE->heap_end - NOTE->data) || p->prot > 7)
+      damaged("protections");
+}
+
+void check(const struct image *image)
+{
+  char digits[24];
+  check_note(image);
+  if (image->bias & (NOTE->align - 1))
+    thaw_fail("was loaded at an address that differs from the linked one by no multiple of",
+              decimal(digits, NOTE->align));
+  check_table(image);
+}
