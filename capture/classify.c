@@ -62,30 +62,46 @@ const struct mapping *mapping_of(const struct capture *c, uint64_t address)
   return NULL;
 }
 
+static bool line_has(const struct policy_line *l, size_t at, size_t size)
+{
+  size_t lo = 0, hi = l->ranges.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (l->ranges.at[middle].offset <= at)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo && at + size <= l->ranges.at[lo - 1].offset + l->ranges.at[lo - 1].size;
+}
+
 /* The line with this action that has all of the bytes, or NULL. */
 static struct policy_line *policy_on(const struct context *x, enum action action, size_t at,
                                      size_t size)
 {
   for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
     struct policy_line *l = &x->policy->lines.at[i];
-    if (l->action == action && !l->process && at >= l->range.offset &&
-        at + size <= l->range.offset + l->range.size)
+    if (l->action == action && line_has(l, at, size))
       return l;
   }
   return NULL;
+}
+
+static void clear_range(struct context *x, struct policy_line *l, const struct range *range)
+{
+  for (size_t r = 0; r < x->n; r++)
+    for (size_t at = range->offset; at < range->offset + range->size; at++)
+      l->used |= x->runs[r].region[at] != 0;
+  add_site(x, (struct site){.offset = range->offset, .size = range->size, .kind = SITE_ZERO});
+  memset(x->plan->image + range->offset, 0, range->size);
 }
 
 static void clear_by_policy(struct context *x)
 {
   for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
     struct policy_line *l = &x->policy->lines.at[i];
-    if (l->action != ACT_ZERO)
-      continue;
-    for (size_t r = 0; r < x->n; r++)
-      for (size_t at = l->range.offset; at < l->range.offset + l->range.size; at++)
-        l->used |= x->runs[r].region[at] != 0;
-    add_site(x, (struct site){.offset = l->range.offset, .size = l->range.size, .kind = SITE_ZERO});
-    memset(x->plan->image + l->range.offset, 0, l->range.size);
+    for (size_t r = 0; l->action == ACT_ZERO && r < l->ranges.n; r++)
+      clear_range(x, l, &l->ranges.at[r]);
   }
 }
 
@@ -244,6 +260,16 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
   return true;
 }
 
+/* The proof needs to know of lines that keep. */
+static void note_keeps(struct context *x)
+{
+  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
+    const struct policy_line *l = &x->policy->lines.at[i];
+    for (size_t r = 0; l->action == ACT_KEEP && l->used && r < l->ranges.n; r++)
+      *PUSH(&x->plan->keeps) = l->ranges.at[r];
+  }
+}
+
 static void refuse(struct context *x, size_t d)
 {
   struct finding f = finding_at(x, d);
@@ -351,10 +377,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
     explain_span(&x, &spans->list.at[i]);
   plan_sort(plan);
   name_own_symbols(&x);
-  for (size_t i = 0; policy && i < policy->lines.n; i++)
-    if (policy->lines.at[i].action == ACT_KEEP && policy->lines.at[i].used &&
-        !policy->lines.at[i].process)
-      *PUSH(&plan->keeps) = policy->lines.at[i].range;
+  note_keeps(&x);
   for (size_t i = 0; i < runs[0].protections.n; i++)
     *PUSH(&plan->protections) = runs[0].protections.at[i];
   imports_free(&x);

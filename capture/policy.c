@@ -12,8 +12,8 @@
 struct target {
   char *
       name; /* of a symbol, of a part of the region, of a function, or of a kind of thing outside */
-  bool process, heap, has_offset, has_size;
-  uint64_t nth, offset, size;
+  bool process, heap, all, has_offset, has_size;
+  uint64_t nth, offset, size; /* nth 0 with all */
 };
 
 static const struct {
@@ -84,8 +84,9 @@ static const char *parse_target(struct target *t, const char *what)
     return "the SIZE is not a number above 0";
   if (t->heap && (nth = strrchr(t->name, '#'))) {
     *nth++ = 0;
-    if (!number(nth, &t->nth) || !t->nth)
-      return "what follows # is not a number above 0";
+    t->all = strcmp(nth, "*") == 0;
+    if (!t->all && (!number(nth, &t->nth) || !t->nth))
+      return "what follows # is neither * nor a number above 0";
   }
   return *t->name ? NULL : "the name is missing";
 }
@@ -223,25 +224,10 @@ static bool allocated_by(const struct owner_block *b, const char *function)
   return b->caller && number(function, &address) && address == b->caller;
 }
 
-/* The same for a block; *n is how many the function has, up to the one wanted. */
-static bool find_block(const struct owners *o, const struct target *t, uint64_t *start,
-                       uint64_t *end, uint64_t *n)
-{
-  *n = 0;
-  for (size_t i = 0; i < o->blocks.n; i++) {
-    const struct owner_block *b = &o->blocks.at[i];
-    if (!allocated_by(b, t->name) || ++*n < t->nth)
-      continue;
-    *start = b->start;
-    *end = b->start + b->size;
-    return true;
-  }
-  return false;
-}
-
 /* A range may end in the word in which the symbol or block ends: words are what is compared. */
-static const char *bind_range(struct range *r, const struct target *t, const struct library *lib,
-                              const struct capture *c, uint64_t start, uint64_t end)
+static const char *bind_range(struct policy_line *l, const struct target *t,
+                              const struct library *lib, const struct capture *c, uint64_t start,
+                              uint64_t end)
 {
   uint64_t lo = lib->note.data, hi = lo + c->size, room = hi - start;
   if (start < lo || start >= hi)
@@ -253,8 +239,23 @@ static const char *bind_range(struct range *r, const struct target *t, const str
   uint64_t size = t->has_size ? t->size : end - start - t->offset;
   if ((end != start && t->offset >= end - start) || t->offset >= room || size > room - t->offset)
     return "does not reach that far";
-  *r = (struct range){.offset = start + t->offset - lo, .size = size};
+  *PUSH(&l->ranges) = (struct range){.offset = start + t->offset - lo, .size = size};
   return NULL;
+}
+
+/* The one block that is meant, or all that are long enough; *n is how many the function has, up to the
+ * one wanted. */
+static const char *bind_blocks(struct policy_line *l, const struct target *t,
+                               const struct owners *o, const struct capture *c, uint64_t *n)
+{
+  const char *wrong = NULL;
+  *n = 0;
+  for (size_t i = 0; i < o->blocks.n && (t->all || *n < t->nth); i++) {
+    const struct owner_block *b = &o->blocks.at[i];
+    if (allocated_by(b, t->name) && (++*n == t->nth || t->all))
+      wrong = bind_range(l, t, o->lib, c, b->start, b->start + b->size);
+  }
+  return l->ranges.n ? NULL : wrong;
 }
 
 static void bind_line(const struct policy *p, struct policy_line *l, const struct owners *o,
@@ -263,6 +264,7 @@ static void bind_line(const struct policy *p, struct policy_line *l, const struc
   const struct library *lib = o->lib;
   struct target t;
   uint64_t start = 0, end = 0, n = 0;
+  l->ranges.n = 0;
   const char *text = parse_target(&t, l->what);
   if (!text && t.process)
     ; /* it is about no bytes */
@@ -270,11 +272,11 @@ static void bind_line(const struct policy *p, struct policy_line *l, const struc
     complain(wrong, p, l->line, "%s: %s", l->what, text);
   else if (!t.heap && !find_symbol(lib, c, t.name, &start, &end))
     complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);
-  else if (t.heap && !find_block(o, &t, &start, &end, &n))
+  else if ((text = t.heap ? bind_blocks(l, &t, o, c, &n) : bind_range(l, &t, lib, c, start, end)))
+    complain(wrong, p, l->line, "%s: %s %s", l->what, t.name, text);
+  else if (!l->ranges.n)
     complain(wrong, p, l->line, "%s: %s has %ju block%s after init", l->what, t.name, (uintmax_t)n,
              n == 1 ? "" : "s");
-  else if ((text = bind_range(&l->range, &t, lib, c, start, end)))
-    complain(wrong, p, l->line, "%s: %s %s", l->what, t.name, text);
   free(t.name);
 }
 
@@ -306,6 +308,7 @@ void policy_free(struct policy *p)
   for (size_t i = 0; i < p->lines.n; i++) {
     free(p->lines.at[i].what);
     free(p->lines.at[i].reason);
+    free(p->lines.at[i].ranges.at);
   }
   free(p->lines.at);
   free(p->path);

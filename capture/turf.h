@@ -398,19 +398,20 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
 
 /* policy.c: one line per exception, WHAT ACTION REASON
  *
- * WHAT is process:KIND (a kind of thing outside the library, see outside.c), SYMBOL[+OFFSET[:SIZE]] or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1)
- * surviving block that FUNCTION allocated.  Without SIZE it is the whole symbol or block (from
- * OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
+ * WHAT is process:KIND (a kind of thing outside the library, see outside.c), SYMBOL[+OFFSET[:SIZE]]
+ * or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1) surviving block that FUNCTION
+ * allocated; #* means all of them, but for those that end before OFFSET + SIZE.  Without SIZE it is
+ * the whole symbol or block (from OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
 
 enum action { ACT_NONE, ACT_KEEP, ACT_ZERO };
 
 struct policy_line {
   char *what, *reason; /* WHAT as written */
   enum action action;
-  unsigned line;       /* in the file, from 1 */
-  const char *process; /* KIND, or NULL */
-  struct range range;  /* set by policy_bind; empty with KIND */
-  bool used;           /* a finding or a varying word was decided by it */
+  unsigned line;             /* in the file, from 1 */
+  const char *process;       /* KIND, or NULL */
+  LIST(struct range) ranges; /* set by policy_bind, by offset, none over another; none with KIND */
+  bool used;                 /* a finding or a varying word was decided by it */
 };
 
 struct policy {

@@ -295,11 +295,12 @@ static void test_stack(void)
 
 static void test_policy(void)
 {
+  struct range ranges[] = {{16, 8}, {32, 20}, {64, 8}, {80, 4}};
   struct policy_line lines[] = {
-      {.action = ACT_KEEP, .range = {16, 8}},
-      {.action = ACT_ZERO, .range = {32, 20}},
-      {.action = ACT_KEEP, .range = {64, 8}},
-      {.action = ACT_KEEP, .range = {80, 4}},
+      {.action = ACT_KEEP, .ranges = {&ranges[0], 1, 0}},
+      {.action = ACT_ZERO, .ranges = {&ranges[1], 1, 0}},
+      {.action = ACT_KEEP, .ranges = {&ranges[2], 1, 0}},
+      {.action = ACT_KEEP, .ranges = {&ranges[3], 1, 0}},
   };
   struct policy policy = {.path = NULL};
   policy.lines.at = lines;

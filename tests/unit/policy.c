@@ -108,7 +108,7 @@ static struct range bind(const char *what, struct error *e)
   CHECK(!read_text(&p, line, e));
   CHECK(p.lines.n == 1);
   if (!e->text && !policy_bind(&p, &lib, &run, e))
-    range = p.lines.at[0].range;
+    range = p.lines.at[0].ranges.n == 1 ? p.lines.at[0].ranges.at[0] : range;
   policy_free(&p);
   free(line);
   return range;
@@ -174,6 +174,7 @@ static void test_grammar(void)
   CHECK(refused("a+0:8:8 keep x\n", "SIZE"));
   CHECK(refused("heap:f#0 keep x\n", "#"));
   CHECK(refused("heap:f#x keep x\n", "#"));
+  CHECK(refused("heap:f#** keep x\n", "#"));
   CHECK(refused("heap: keep x\n", "name"));
   CHECK(refused("+8 keep x\n", "name"));
   CHECK(refused("a keep\nb keep\n", "file:2: b"));
@@ -221,6 +222,26 @@ static void test_blocks(void)
   CHECK(means_nothing("heap:0x0", "0 blocks"));
   CHECK(means_nothing("heap:make+0x30", "reach"));
   CHECK(means_nothing("heap:make+0x2c:8", "reach"));
+}
+
+/* All of a function's, but for those that are too short. */
+static void test_all_blocks(void)
+{
+  struct policy p;
+  struct error e;
+  CHECK(!read_text(&p, "heap:make#*+8:16 keep a\nheap:twin#* keep b\n", &e));
+  CHECK(!policy_bind(&p, &lib, &run, &e));
+  const struct range *r = p.lines.at[0].ranges.at;
+  CHECK(p.lines.at[0].ranges.n == 2 && p.lines.at[1].ranges.n == 2);
+  CHECK(r[0].offset == HEAP - DATA + 0x18 && r[0].size == 16);
+  CHECK(r[1].offset == HEAP - DATA + 0x98 && r[1].size == 16);
+  CHECK(!policy_bind(&p, &lib, &run, &e) && p.lines.at[0].ranges.n == 2); /* and again */
+  policy_free(&p);
+  blocks[0].size = 8;
+  CHECK(means("heap:make#*+8:16", HEAP - DATA + 0x98, 16));
+  blocks[0].size = 0x30;
+  CHECK(means_nothing("heap:make#*+0x30:8", "reach"));
+  CHECK(means_nothing("heap:nobody#*+8:8", "nobody has 0 blocks"));
 }
 
 static void test_used(void)
@@ -324,6 +345,7 @@ int main(void)
   test_grammar();
   test_symbols();
   test_blocks();
+  test_all_blocks();
   test_used();
   test_round_trip();
   test_names();

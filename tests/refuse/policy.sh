@@ -1,0 +1,49 @@
+#!/bin/sh
+# What the lines of a policy do, and what is wrong with some.
+# configs: gcc-bfd-glibc gcc-lld-musl
+# shellcheck disable=SC1091,SC2086
+. "$(dirname "$0")/../lib.sh"
+[ "$TURF" != none ] || exit 0
+
+build_driver
+# all blocks of a function's, except those that are too short; another field of theirs is still refused
+cat >blocks.c <<'END'
+#include "feature.h"
+#include <unistd.h>
+static struct node { struct node *next; long pid, also; } *nodes;
+static long *small;
+__attribute__((noinline)) static void *make(size_t size) { return calloc(1, size); }
+int urf_init(void)
+{
+  for (int i = 0; i < 50; i++) {
+    struct node *n = make(sizeof *n);
+    *n = (struct node){nodes, getpid(), ALSO};
+    nodes = n;
+  }
+  small = make(sizeof *small);
+  return 0;
+}
+void answer(FILE *out)
+{
+  int n = 0;
+  for (struct node *p = nodes; p; p = p->next)
+    n += p->pid == PID;
+  fprintf(out, "%d\n", n);
+}
+END
+build_lib b.so blocks.c -- -DALSO=5 -DPID=0
+"$TURF" check b.so 2>stderr && fail "process ids are accepted"
+echo 'heap:make#*+8:8 zero is asked for again when it is 0' >policy
+freeze b.so c.so --policy policy
+run "$DRIVER" -f ./c.so >out.txt
+grep -qx 50 out.txt || fail "not all were cleared: $(cat out.txt)"
+echo 'heap:make#*+8:8 keep any will do' >policy
+freeze b.so c.so --policy policy
+run "$DRIVER" -f ./c.so >out.txt
+grep -qx 0 out.txt || fail "not all were kept: $(cat out.txt)"
+build_lib also.so blocks.c -- '-DALSO=getpid()' -DPID=0
+expect_refusal 1 "50 words" "$TURF" freeze also.so -o "$OUT" --policy policy
+echo 'heap:make#*+0:8 zero nothing that differs' >policy # pointers that were set: it decides
+expect_refusal 1 "50 words" "$TURF" freeze b.so -o "$OUT" --policy policy
+printf 'heap:make#*+8:8 keep any will do\nheap:make#*+16:8 keep decides nothing\n' >policy
+expect_refusal 1 "policy:2: heap:make#*+16:8" "$TURF" freeze b.so -o "$OUT" --policy policy
