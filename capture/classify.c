@@ -33,7 +33,7 @@ bool is_free(const struct context *x, size_t start, size_t size)
   return x->next == x->fixed || start + size <= x->plan->sites.at[x->next].offset;
 }
 
-static void add_site(struct context *x, struct site s)
+void add_site(struct context *x, struct site s)
 {
   *PUSH(&x->plan->sites) = s;
   if (s.offset + s.size > x->done)
@@ -60,49 +60,6 @@ const struct mapping *mapping_of(const struct capture *c, uint64_t address)
     if (address >= c->mappings.at[i].lo && address < c->mappings.at[i].hi)
       return &c->mappings.at[i];
   return NULL;
-}
-
-static bool line_has(const struct policy_line *l, size_t at, size_t size)
-{
-  size_t lo = 0, hi = l->ranges.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (l->ranges.at[middle].offset <= at)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo && at + size <= l->ranges.at[lo - 1].offset + l->ranges.at[lo - 1].size;
-}
-
-/* The line with this action that has all of the bytes, or NULL. */
-static struct policy_line *policy_on(const struct context *x, enum action action, size_t at,
-                                     size_t size)
-{
-  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
-    struct policy_line *l = &x->policy->lines.at[i];
-    if (l->action == action && line_has(l, at, size))
-      return l;
-  }
-  return NULL;
-}
-
-static void clear_range(struct context *x, struct policy_line *l, const struct range *range)
-{
-  for (size_t r = 0; r < x->n; r++)
-    for (size_t at = range->offset; at < range->offset + range->size; at++)
-      l->used |= x->runs[r].region[at] != 0;
-  add_site(x, (struct site){.offset = range->offset, .size = range->size, .kind = SITE_ZERO});
-  memset(x->plan->image + range->offset, 0, range->size);
-}
-
-static void clear_by_policy(struct context *x)
-{
-  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
-    struct policy_line *l = &x->policy->lines.at[i];
-    for (size_t r = 0; l->action == ACT_ZERO && r < l->ranges.n; r++)
-      clear_range(x, l, &l->ranges.at[r]);
-  }
 }
 
 /* the rules, in order; each returns whether it explained the byte at d */
@@ -258,16 +215,6 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
   }
   add_site(x, s);
   return true;
-}
-
-/* The proof needs to know of lines that keep. */
-static void note_keeps(struct context *x)
-{
-  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
-    const struct policy_line *l = &x->policy->lines.at[i];
-    for (size_t r = 0; l->action == ACT_KEEP && l->used && r < l->ranges.n; r++)
-      *PUSH(&x->plan->keeps) = l->ranges.at[r];
-  }
 }
 
 static void refuse(struct context *x, size_t d)

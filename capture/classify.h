@@ -1,5 +1,5 @@
-/* What the files of the classification share: classify.c has the rules, import.c the search for a
- * symbol, own.c the library's own symbols, finding.c what no rule explains. */
+/* What the files of the classification share: classify.c has the rules, apply.c the policy, import.c
+ * the search for a symbol, own.c the library's own symbols, finding.c what no rule explains. */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
 
@@ -49,6 +49,17 @@ bool is_free(const struct context *x, size_t start, size_t size);
 /* A link-time address, tag bits included. */
 bool in_image(const struct context *x, uint64_t address);
 const struct mapping *mapping_of(const struct capture *c, uint64_t address);
+/* Another site, behind all that are explained already or in any order before the first span. */
+void add_site(struct context *x, struct site s);
+
+/* apply.c: a policy, which the context need not have */
+
+/* The line with this action that has all of the bytes, or NULL. */
+struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size);
+/* Before anything else is explained. */
+void clear_by_policy(struct context *x);
+/* Afterwards: the proof needs to know of lines that keep. */
+void note_keeps(struct context *x);
 
 /* import.c */
 

@@ -1,5 +1,5 @@
 // diff, classify, place and prove, on regions made by hand.
-// with: capture/diff.c capture/classify.c capture/import.c capture/own.c capture/finding.c
+// with: capture/diff.c capture/classify.c capture/apply.c capture/import.c capture/own.c capture/finding.c
 // with: capture/place.c capture/prove.c capture/util.c
 
 #include <stdlib.h>
