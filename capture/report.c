@@ -54,8 +54,8 @@ static const struct {
         {"is not the same in every run",
          "A time, a process id, a random number, or what was made of one or of an address:\n"
          "  every process would have that of the freeze.  No seed or key must come to that.",
-         "Set it at first use; if the value of one run will do for all, accept it (with the\n"
-         "  action zero instead of keep: as cleared bytes)",
+         "Set it at first use, or in a function of URF_ON_THAW (urf.h); if the value of one run\n"
+         "  will do for all, accept it (with the action zero instead of keep: as cleared bytes)",
          "keep"},
 };
 _Static_assert(sizeof texts / sizeof *texts == FIND_CAUSES, "each cause has its text");
