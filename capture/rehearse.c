@@ -122,7 +122,7 @@ static void add_place(struct work *w, struct bytes *text, size_t offset)
 }
 
 /* Marks the findings that one more process with the addresses of the first run has otherwise; *left is
- * how many may be due to addresses still. */
+ * how many may be due to addresses still.  Beyond the end of either's heap there are zeros. */
 static int compare_twin(struct work *w, bool *own, size_t *left, struct error *e)
 {
   struct capture twin = {0};
@@ -131,8 +131,7 @@ static int compare_twin(struct work *w, bool *own, size_t *left, struct error *e
   *left = w->unlike;
   for (size_t i = 0; i < w->plan.findings.n && !status; i++) {
     const struct finding *f = &w->plan.findings.at[i];
-    own[i] |= f->offset + f->size > twin.size ||
-              memcmp(run->region + f->offset, twin.region + f->offset, f->size) != 0;
+    own[i] |= memcmp(run->region + f->offset, twin.region + f->offset, f->size) != 0;
     *left += may_be_keyed(f) && !own[i];
   }
   capture_free(&twin);
