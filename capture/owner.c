@@ -1,4 +1,4 @@
-/* Who has a byte of the region: a symbol, a block of the heap, or nobody. */
+/* Who has a byte of the region (a symbol, a block of the heap, or nobody), and what that is called. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +18,21 @@ static size_t find(const struct owners *o, uint64_t address)
   return lo && address - o->blocks.at[lo - 1].start < o->blocks.at[lo - 1].size ? lo - 1 : SIZE_MAX;
 }
 
-/* Blocks with the same name for a policy side by side, by address; those without one last. */
+/* 0 for blocks with the same name for a policy; those without one come last. */
+static int compare_makers(const struct owner_block *x, const struct owner_block *y)
+{
+  if (!x->function != !y->function)
+    return x->function ? -1 : 1;
+  return x->function ? strcmp(x->function->name, y->function->name)
+                     : (x->caller < y->caller) - (x->caller > y->caller);
+}
+
 static int by_caller(const void *a, const void *b)
 {
   const struct owner_block *x = *(struct owner_block *const *)a;
   const struct owner_block *y = *(struct owner_block *const *)b;
-  if (!x->function != !y->function)
-    return x->function ? -1 : 1;
-  int order = x->function ? strcmp(x->function->name, y->function->name)
-                          : (x->caller < y->caller) - (x->caller > y->caller);
+  int order = compare_makers(x, y);
   return order ? order : x->start < y->start ? -1 : x->start > y->start;
-}
-
-static bool same_caller(const struct owner_block *x, const struct owner_block *y)
-{
-  if (x->function && y->function)
-    return strcmp(x->function->name, y->function->name) == 0;
-  return !x->function && !y->function && x->caller == y->caller;
 }
 
 static void count(struct owners *o)
@@ -42,10 +40,35 @@ static void count(struct owners *o)
   struct owner_block **order = xalloc(o->blocks.n * sizeof *order);
   for (size_t i = 0; i < o->blocks.n; i++)
     order[i] = &o->blocks.at[i];
-  qsort(order, o->blocks.n, sizeof *order, by_caller);
+  sort(order, o->blocks.n, sizeof *order, by_caller);
   for (size_t i = 0; i < o->blocks.n && order[i]->caller; i++)
-    order[i]->nth = i && same_caller(order[i - 1], order[i]) ? order[i - 1]->nth + 1 : 1;
-  free(order);
+    order[i]->nth = i && !compare_makers(order[i - 1], order[i]) ? order[i - 1]->nth + 1 : 1;
+  o->by_caller = order;
+}
+
+/* The first place in by_caller from which on blocks are of that maker or, after, of others that follow. */
+static size_t first_made(const struct owners *o, const struct owner_block *maker, bool after)
+{
+  size_t lo = 0, hi = o->blocks.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    int order = compare_makers(o->by_caller[middle], maker);
+    if (order < 0 || (after && !order))
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo;
+}
+
+const struct owner_block *owners_made(const struct owners *o, const char *function, uint64_t caller,
+                                      uint64_t nth, uint64_t *n)
+{
+  const struct symbol named = {.name = (char *)function};
+  const struct owner_block maker = {.caller = caller, .function = function ? &named : NULL};
+  size_t first = first_made(o, &maker, false);
+  *n = function || caller ? first_made(o, &maker, true) - first : 0;
+  return nth && nth <= *n ? o->by_caller[first + nth - 1] : NULL;
 }
 
 void owners_init(struct owners *o, const struct library *lib, const struct capture *c)
@@ -73,6 +96,8 @@ void owners_init(struct owners *o, const struct library *lib, const struct captu
 void owners_free(struct owners *o)
 {
   free(o->blocks.at);
+  free(o->by_caller);
+  free(o->by_name);
   *o = (struct owners){0};
 }
 
@@ -89,4 +114,98 @@ const char *part_of(const struct library *lib, uint64_t address, uint64_t *start
   if (address < note->data || address - note->data >= lib->region_size)
     return "";
   return *start == note->heap ? ".urf.heap" : *start == note->bss ? ".bss" : ".data";
+}
+
+struct subject subject_of(const struct owners *o, uint64_t address)
+{
+  struct subject s = {0};
+  s.part = part_of(o->lib, address, &s.start);
+  s.block = owners_block(o, address);
+  if (s.block) {
+    s.start = s.block->start;
+    s.size = s.block->size;
+  } else if (*s.part && (s.symbol = library_symbol(o->lib, address))) {
+    s.start = s.symbol->value;
+    s.size = s.symbol->size;
+  }
+  return s;
+}
+
+/* "f+0x20", the place that a return address is in */
+char *caller_name(const struct owner_block *b)
+{
+  if (b->function)
+    return xprintf("%s+0x%jx", b->function->name, (uintmax_t)(b->caller - b->function->value));
+  return b->caller ? xprintf("0x%jx", (uintmax_t)b->caller) : xstrdup("another module");
+}
+
+char *place_of(const struct subject *s, const struct capture *c, uint64_t address)
+{
+  uintmax_t by = address - s->start;
+  if (s->symbol)
+    return xprintf("%s+%ju (%s)", s->symbol->name, by, s->part);
+  if (!s->block)
+    return *s->part ? xprintf("%s+%ju", s->part, by) : xprintf("0x%jx", (uintmax_t)address);
+  if (s->block->allocation == SIZE_MAX)
+    return xprintf("block of %ju bytes +%ju", (uintmax_t)s->size, by);
+  char *caller = caller_name(s->block);
+  char *place = xprintf("allocation %zu (%ju bytes, by %s) +%ju", s->block->allocation + 1,
+                        (uintmax_t)c->allocations.at[s->block->allocation].size, caller, by);
+  free(caller);
+  return place;
+}
+
+/* By name; of several with one name, those that come first in the library's list. */
+static int by_name(const void *a, const void *b)
+{
+  const struct symbol *x = *(const struct symbol *const *)a, *y = *(const struct symbol *const *)b;
+  int order = strcmp(x->name, y->name);
+  return order ? order : x < y ? -1 : x > y;
+}
+
+const struct symbol *owners_symbol(struct owners *o, const char *name)
+{
+  const size_t n = o->lib->symbols.n;
+  if (!o->by_name) {
+    o->by_name = xalloc(n * sizeof *o->by_name);
+    for (size_t i = 0; i < n; i++)
+      o->by_name[i] = &o->lib->symbols.at[i];
+    sort(o->by_name, n, sizeof *o->by_name, by_name);
+  }
+  size_t lo = 0, hi = n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (strcmp(o->by_name[middle]->name, name) < 0)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo < n && strcmp(o->by_name[lo]->name, name) == 0 ? o->by_name[lo] : NULL;
+}
+
+/* Whether a policy that says the name means this symbol. */
+static bool has_its_name(struct owners *o, const struct symbol *symbol)
+{
+  return owners_symbol(o, symbol->name) == symbol && !strpbrk(symbol->name, " \t+:") &&
+         symbol->name[0] != '#' && *symbol->name;
+}
+
+char *what_of(struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi)
+{
+  const unsigned word = o->lib->word;
+  uint64_t end = (s->start + s->size + word - 1) / word * word, start;
+  uintmax_t size = hi - lo;
+  bool whole = lo >= s->start && hi <= end;
+  if (s->symbol && whole && has_its_name(o, s->symbol))
+    return xprintf("%s+%ju:%ju", s->symbol->name, (uintmax_t)(lo - s->start), size);
+  if (s->block && whole && s->block->nth) {
+    char *f = s->block->function ? xstrdup(s->block->function->name)
+                                 : xprintf("0x%jx", (uintmax_t)s->block->caller);
+    char *what = xprintf("heap:%s#%ju+%ju:%ju", f, (uintmax_t)s->block->nth,
+                         (uintmax_t)(lo - s->start), size);
+    free(f);
+    return what;
+  }
+  const char *part = part_of(o->lib, lo, &start);
+  return xprintf("%s+%ju:%ju", part, (uintmax_t)(lo - start), size);
 }

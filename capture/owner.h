@@ -17,6 +17,8 @@ struct owner_block {
 struct owners {
   const struct library *lib;
   LIST(struct owner_block) blocks; /* by address */
+  struct owner_block **by_caller; /* as many; those of one name for a policy side by side, by nth */
+  const struct symbol **by_name;  /* the library's symbols; NULL until one is asked for */
 };
 
 /* c may be NULL: then there are no blocks. */
@@ -24,7 +26,29 @@ void owners_init(struct owners *o, const struct library *lib, const struct captu
 void owners_free(struct owners *o);
 const struct owner_block *owners_block(const struct owners *o, uint64_t address);
 
+/* The nth (from 1) block that functions of that name allocated or, with NULL, that caller outside of
+ * functions; NULL when there are only *n. */
+const struct owner_block *owners_made(const struct owners *o, const char *function, uint64_t caller,
+                                      uint64_t nth, uint64_t *n);
+/* The first of the library's symbols that has the name, or NULL. */
+const struct symbol *owners_symbol(struct owners *o, const char *name);
+
 /* ".data", ".bss" or ".urf.heap", and where it begins; "" outside of the region. */
 const char *part_of(const struct library *lib, uint64_t address, uint64_t *start);
+
+/* What bytes hang on: a block, else a symbol, else a part of the region, which start at start. */
+struct subject {
+  const struct owner_block *block;
+  const struct symbol *symbol;
+  const char *part;
+  uint64_t start, size; /* size 0 when it is not known */
+};
+
+struct subject subject_of(const struct owners *o, uint64_t address);
+/* Names of places, owned by the caller.  Of the subject's block, the place that allocated it: "f+0x20". */
+char *caller_name(const struct owner_block *b);
+/* What report_place and report_what (report.c) say; address, lo and hi lie in the subject. */
+char *place_of(const struct subject *s, const struct capture *c, uint64_t address);
+char *what_of(struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi);
 
 #endif

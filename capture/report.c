@@ -1,10 +1,8 @@
-/* What a freeze has to tell: findings, the policy that would accept them, and the summary. */
+/* What a freeze cannot explain: the findings, and the policy that would accept them. */
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "json.h"
 #include "owner.h"
 
 enum { SHOWN = 4 }; /* words, values and policy lines of one group */
@@ -60,53 +58,6 @@ static const struct {
 };
 _Static_assert(sizeof texts / sizeof *texts == FIND_CAUSES, "each cause has its text");
 
-/* What bytes hang on: a block, else a symbol, else a part of the region, which start at start. */
-struct subject {
-  const struct owner_block *block;
-  const struct symbol *symbol;
-  const char *part;
-  uint64_t start, size; /* size 0 when it is not known */
-};
-
-static struct subject subject_of(const struct owners *o, uint64_t address)
-{
-  struct subject s = {0};
-  s.part = part_of(o->lib, address, &s.start);
-  s.block = owners_block(o, address);
-  if (s.block) {
-    s.start = s.block->start;
-    s.size = s.block->size;
-  } else if (*s.part && (s.symbol = library_symbol(o->lib, address))) {
-    s.start = s.symbol->value;
-    s.size = s.symbol->size;
-  }
-  return s;
-}
-
-/* "f+0x20", the place that a return address is in */
-static char *caller_name(const struct owner_block *b)
-{
-  if (b->function)
-    return xprintf("%s+0x%jx", b->function->name, (uintmax_t)(b->caller - b->function->value));
-  return b->caller ? xprintf("0x%jx", (uintmax_t)b->caller) : xstrdup("another module");
-}
-
-static char *place_of(const struct subject *s, const struct capture *c, uint64_t address)
-{
-  uintmax_t by = address - s->start;
-  if (s->symbol)
-    return xprintf("%s+%ju (%s)", s->symbol->name, by, s->part);
-  if (!s->block)
-    return *s->part ? xprintf("%s+%ju", s->part, by) : xprintf("0x%jx", (uintmax_t)address);
-  if (s->block->allocation == SIZE_MAX)
-    return xprintf("block of %ju bytes +%ju", (uintmax_t)s->size, by);
-  char *caller = caller_name(s->block);
-  char *place = xprintf("allocation %zu (%ju bytes, by %s) +%ju", s->block->allocation + 1,
-                        (uintmax_t)c->allocations.at[s->block->allocation].size, caller, by);
-  free(caller);
-  return place;
-}
-
 char *report_place(const struct library *lib, const struct capture *c, size_t offset)
 {
   struct owners o;
@@ -115,36 +66,6 @@ char *report_place(const struct library *lib, const struct capture *c, size_t of
   char *place = place_of(&s, c, lib->note.data + offset);
   owners_free(&o);
   return place;
-}
-
-/* Whether a policy that says the name means this symbol. */
-static bool has_its_name(const struct library *lib, const struct symbol *symbol)
-{
-  size_t i = 0;
-  while (i < lib->symbols.n && strcmp(lib->symbols.at[i].name, symbol->name) != 0)
-    i++;
-  return &lib->symbols.at[i] == symbol && !strpbrk(symbol->name, " \t+:") &&
-         symbol->name[0] != '#' && *symbol->name;
-}
-
-static char *what_of(const struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi)
-{
-  const unsigned word = o->lib->word;
-  uint64_t end = (s->start + s->size + word - 1) / word * word, start;
-  uintmax_t size = hi - lo;
-  bool whole = lo >= s->start && hi <= end;
-  if (s->symbol && whole && has_its_name(o->lib, s->symbol))
-    return xprintf("%s+%ju:%ju", s->symbol->name, (uintmax_t)(lo - s->start), size);
-  if (s->block && whole && s->block->nth) {
-    char *f = s->block->function ? xstrdup(s->block->function->name)
-                                 : xprintf("0x%jx", (uintmax_t)s->block->caller);
-    char *what = xprintf("heap:%s#%ju+%ju:%ju", f, (uintmax_t)s->block->nth,
-                         (uintmax_t)(lo - s->start), size);
-    free(f);
-    return what;
-  }
-  const char *part = part_of(o->lib, lo, &start);
-  return xprintf("%s+%ju:%ju", part, (uintmax_t)(lo - start), size);
 }
 
 char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size)
@@ -288,8 +209,7 @@ static void print_word(const struct report *r, const struct entry *x)
 }
 
 /* Policy lines for [i, end), neighbours in one; at most max of them. */
-static void print_lines(const struct report *r, size_t i, size_t end, size_t max,
-                        const char *indent)
+static void print_lines(struct report *r, size_t i, size_t end, size_t max, const char *indent)
 {
   for (size_t line = 0; i < end; line++) {
     const struct entry *x = &r->entries[i];
@@ -342,154 +262,4 @@ void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
     print_lines(&r, i, end, SIZE_MAX, "");
   }
   report_free(&r);
-}
-
-/* the summary */
-
-struct counts {
-  uint64_t pointers, odd, rotated, imports, import_words, dead, kept,
-      zeroed;      /* the last two in bytes */
-  uint64_t *words; /* of each import */
-};
-
-static void count_sites(struct counts *n, const struct summary *s)
-{
-  const struct plan *plan = s->plan;
-  const struct table *t = s->table;
-  *n = (struct counts){.pointers = t->n_pointers + t->n_odd + t->n_rotated,
-                       .odd = t->n_odd,
-                       .rotated = t->n_rotated,
-                       .words = xalloc(plan->imports.n * sizeof *n->words)};
-  for (size_t i = 0; i < plan->sites.n; i++) {
-    const struct site *site = &plan->sites.at[i];
-    n->dead += site->kind == SITE_DEAD;
-    n->kept += site->kind == SITE_KEEP ? site->size : 0;
-    n->zeroed += site->kind == SITE_ZERO ? site->size : 0;
-    if (site->kind == SITE_IMPORT && site->import < plan->imports.n) {
-      n->words[site->import]++;
-      n->import_words++;
-    }
-  }
-  for (size_t i = 0; i < plan->imports.n; i++)
-    n->imports += !is_condition(plan->imports.at[i].kind);
-}
-
-static uint64_t file_size(const char *path)
-{
-  struct stat st;
-  return path && !stat(path, &st) ? (uint64_t)st.st_size : 0;
-}
-
-static uint64_t heap_size(const struct summary *s)
-{
-  return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
-}
-
-/* Where they are: a bound that is compared with (the base of a stack) is no dead pointer to its
- * library. */
-static void print_dead(FILE *f, const struct summary *s, uint64_t n)
-{
-  const struct plan *plan = s->plan;
-  unsigned shown = 0;
-  if (n)
-    fprintf(f, "  %ju pointers into stack frames that init has left, made invalid\n", (uintmax_t)n);
-  for (size_t i = 0; i < plan->sites.n && shown < SHOWN; i++) {
-    if (plan->sites.at[i].kind != SITE_DEAD)
-      continue;
-    char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
-    fprintf(f, "    %s\n", place);
-    free(place);
-    shown++;
-  }
-  if (n > shown)
-    fprintf(f, "    and %ju more\n", (uintmax_t)(n - shown));
-}
-
-/* Programs that were not compiled as position-independent code make copies of variables. */
-void report_warnings(FILE *f, const struct library *lib)
-{
-  unsigned n = 0;
-  for (size_t i = 0; i < lib->owns.n; i++)
-    if (own_is_variable(lib, &lib->owns.at[i]) && ++n <= SHOWN)
-      fprintf(f,
-              n == 1 ? "turf: %s: warning: a program that copies one of these exported variables "
-                       "cannot load it: %s"
-                     : "%.0s, %s",
-              lib->path, lib->owns.at[i].name);
-  if (n)
-    fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
-}
-
-static void print_summary(FILE *f, const struct summary *s, const struct counts *n)
-{
-  const struct plan *plan = s->plan;
-  if (s->output)
-    fprintf(f, "%s: %s, initialised, %ju bytes\n", s->output, s->input,
-            (uintmax_t)file_size(s->output));
-  else
-    fprintf(f, "%s: can be frozen\n", s->input);
-  fprintf(f, "  %zu bytes of state, %ju of them heap; the same in %d runs but for\n", plan->size,
-          (uintmax_t)heap_size(s), s->runs);
-  fprintf(f, "  %ju pointers into the library (%ju at odd addresses, %ju rotated)\n",
-          (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
-  fprintf(f, "  %ju pointers to other modules (%ju imports)\n", (uintmax_t)n->import_words,
-          (uintmax_t)n->imports);
-  print_dead(f, s, n->dead);
-  if (n->kept || n->zeroed)
-    fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
-            (uintmax_t)n->zeroed);
-  if (plan->align > 4096)
-    fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
-  if (s->output)
-    fprintf(f, "  %.2f seconds\n", s->seconds);
-}
-
-static void summary_json(FILE *f, const struct summary *s, const struct counts *n)
-{
-  const struct plan *plan = s->plan;
-  json_t *root = json_object(), *imports = json_array(), *dead = json_array();
-  json_t *exported = json_array();
-  json_put(root, "input", json_text(s->input));
-  json_put(root, "output", s->output ? json_text(s->output) : json_null());
-  json_put(root, "runs", json_integer(s->runs));
-  json_put(root, "region", json_number(plan->size));
-  json_put(root, "heap", json_number(heap_size(s)));
-  json_put(root, "file_size", json_number(file_size(s->output)));
-  json_put(root, "align", json_number(plan->align));
-  json_put(root, "pointers", json_number(n->pointers));
-  json_put(root, "odd_pointers", json_number(n->odd));
-  json_put(root, "rotated_pointers", json_number(n->rotated));
-  json_put(root, "import_words", json_number(n->import_words));
-  json_put(root, "dead", json_number(n->dead));
-  json_put(root, "kept", json_number(n->kept));
-  json_put(root, "zeroed", json_number(n->zeroed));
-  for (size_t i = 0; i < plan->imports.n; i++) {
-    const struct import *x = &plan->imports.at[i];
-    json_array_append_new(
-        imports, json_import(x->name, x->version, x->module, x->kind, x->addend, n->words[i]));
-  }
-  json_put(root, "imports", imports);
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].kind == SITE_DEAD) {
-      char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
-      json_array_append_new(dead, json_text(place));
-      free(place);
-    }
-  json_put(root, "dead_places", dead);
-  for (size_t i = 0; i < s->lib->owns.n; i++)
-    if (own_is_variable(s->lib, &s->lib->owns.at[i]))
-      json_array_append_new(exported, json_text(s->lib->owns.at[i].name));
-  json_put(root, "exported_variables", exported);
-  json_print(f, root);
-}
-
-void report_summary(FILE *f, const struct summary *s, bool json)
-{
-  struct counts n;
-  count_sites(&n, s);
-  if (json)
-    summary_json(f, s, &n);
-  else
-    print_summary(f, s, &n);
-  free(n.words);
 }

@@ -487,6 +487,8 @@ void report_findings(FILE *f, const struct library *lib, const struct plan *plan
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
                     const struct capture *runs, size_t n);
 
+/* summary.c */
+
 /* Of what a user should know before the library meets a program. */
 void report_warnings(FILE *f, const struct library *lib);
 

@@ -1,7 +1,6 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
-// with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/json.c capture/util.c
-// libs: -ljansson
+// with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/util.c
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,156 @@
+/* What a freeze did, when it is done, and what its user should know before a program loads it. */
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "json.h"
+
+enum { SHOWN = 4 }; /* places of one kind */
+
+struct counts {
+  uint64_t pointers, odd, rotated, imports, import_words, dead, kept,
+      zeroed;      /* the last two in bytes */
+  uint64_t *words; /* of each import */
+};
+
+static void count_sites(struct counts *n, const struct summary *s)
+{
+  const struct plan *plan = s->plan;
+  const struct table *t = s->table;
+  *n = (struct counts){.pointers = t->n_pointers + t->n_odd + t->n_rotated,
+                       .odd = t->n_odd,
+                       .rotated = t->n_rotated,
+                       .words = xalloc(plan->imports.n * sizeof *n->words)};
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *site = &plan->sites.at[i];
+    n->dead += site->kind == SITE_DEAD;
+    n->kept += site->kind == SITE_KEEP ? site->size : 0;
+    n->zeroed += site->kind == SITE_ZERO ? site->size : 0;
+    if (site->kind == SITE_IMPORT && site->import < plan->imports.n) {
+      n->words[site->import]++;
+      n->import_words++;
+    }
+  }
+  for (size_t i = 0; i < plan->imports.n; i++)
+    n->imports += !is_condition(plan->imports.at[i].kind);
+}
+
+static uint64_t file_size(const char *path)
+{
+  struct stat st;
+  return path && !stat(path, &st) ? (uint64_t)st.st_size : 0;
+}
+
+static uint64_t heap_size(const struct summary *s)
+{
+  return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
+}
+
+/* Where they are: a bound that is compared with (the base of a stack) is no dead pointer to its
+ * library. */
+static void print_dead(FILE *f, const struct summary *s, uint64_t n)
+{
+  const struct plan *plan = s->plan;
+  unsigned shown = 0;
+  if (n)
+    fprintf(f, "  %ju pointers into stack frames that init has left, made invalid\n", (uintmax_t)n);
+  for (size_t i = 0; i < plan->sites.n && shown < SHOWN; i++) {
+    if (plan->sites.at[i].kind != SITE_DEAD)
+      continue;
+    char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
+    fprintf(f, "    %s\n", place);
+    free(place);
+    shown++;
+  }
+  if (n > shown)
+    fprintf(f, "    and %ju more\n", (uintmax_t)(n - shown));
+}
+
+/* Programs that were not compiled as position-independent code make copies of variables. */
+void report_warnings(FILE *f, const struct library *lib)
+{
+  unsigned n = 0;
+  for (size_t i = 0; i < lib->owns.n; i++)
+    if (own_is_variable(lib, &lib->owns.at[i]) && ++n <= SHOWN)
+      fprintf(f,
+              n == 1 ? "turf: %s: warning: a program that copies one of these exported variables "
+                       "cannot load it: %s"
+                     : "%.0s, %s",
+              lib->path, lib->owns.at[i].name);
+  if (n)
+    fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
+}
+
+static void print_summary(FILE *f, const struct summary *s, const struct counts *n)
+{
+  const struct plan *plan = s->plan;
+  if (s->output)
+    fprintf(f, "%s: %s, initialised, %ju bytes\n", s->output, s->input,
+            (uintmax_t)file_size(s->output));
+  else
+    fprintf(f, "%s: can be frozen\n", s->input);
+  fprintf(f, "  %zu bytes of state, %ju of them heap; the same in %d runs but for\n", plan->size,
+          (uintmax_t)heap_size(s), s->runs);
+  fprintf(f, "  %ju pointers into the library (%ju at odd addresses, %ju rotated)\n",
+          (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
+  fprintf(f, "  %ju pointers to other modules (%ju imports)\n", (uintmax_t)n->import_words,
+          (uintmax_t)n->imports);
+  print_dead(f, s, n->dead);
+  if (n->kept || n->zeroed)
+    fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
+            (uintmax_t)n->zeroed);
+  if (plan->align > 4096)
+    fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
+  if (s->output)
+    fprintf(f, "  %.2f seconds\n", s->seconds);
+}
+
+static void summary_json(FILE *f, const struct summary *s, const struct counts *n)
+{
+  const struct plan *plan = s->plan;
+  json_t *root = json_object(), *imports = json_array(), *dead = json_array();
+  json_t *exported = json_array();
+  json_put(root, "input", json_text(s->input));
+  json_put(root, "output", s->output ? json_text(s->output) : json_null());
+  json_put(root, "runs", json_integer(s->runs));
+  json_put(root, "region", json_number(plan->size));
+  json_put(root, "heap", json_number(heap_size(s)));
+  json_put(root, "file_size", json_number(file_size(s->output)));
+  json_put(root, "align", json_number(plan->align));
+  json_put(root, "pointers", json_number(n->pointers));
+  json_put(root, "odd_pointers", json_number(n->odd));
+  json_put(root, "rotated_pointers", json_number(n->rotated));
+  json_put(root, "import_words", json_number(n->import_words));
+  json_put(root, "dead", json_number(n->dead));
+  json_put(root, "kept", json_number(n->kept));
+  json_put(root, "zeroed", json_number(n->zeroed));
+  for (size_t i = 0; i < plan->imports.n; i++) {
+    const struct import *x = &plan->imports.at[i];
+    json_array_append_new(
+        imports, json_import(x->name, x->version, x->module, x->kind, x->addend, n->words[i]));
+  }
+  json_put(root, "imports", imports);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].kind == SITE_DEAD) {
+      char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
+      json_array_append_new(dead, json_text(place));
+      free(place);
+    }
+  json_put(root, "dead_places", dead);
+  for (size_t i = 0; i < s->lib->owns.n; i++)
+    if (own_is_variable(s->lib, &s->lib->owns.at[i]))
+      json_array_append_new(exported, json_text(s->lib->owns.at[i].name));
+  json_put(root, "exported_variables", exported);
+  json_print(f, root);
+}
+
+void report_summary(FILE *f, const struct summary *s, bool json)
+{
+  struct counts n;
+  count_sites(&n, s);
+  if (json)
+    summary_json(f, s, &n);
+  else
+    print_summary(f, s, &n);
+  free(n.words);
+}
