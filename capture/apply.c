@@ -4,27 +4,22 @@
 
 #include "classify.h"
 
-static bool line_has(const struct policy_line *l, size_t at, size_t size)
+/* There may be as many lines as findings. */
+void sort_policy(struct context *x)
 {
-  size_t lo = 0, hi = l->ranges.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (l->ranges.at[middle].offset <= at)
-      lo = middle + 1;
-    else
-      hi = middle;
+  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
+    const struct policy_line *l = &x->policy->lines.at[i];
+    for (size_t r = 0; r < l->ranges.n; r++)
+      cover_add(&x->lines[l->action], l->ranges.at[r].offset, l->ranges.at[r].size, i);
   }
-  return lo && at + size <= l->ranges.at[lo - 1].offset + l->ranges.at[lo - 1].size;
+  for (size_t action = 0; action < ACTIONS; action++)
+    cover_sort(&x->lines[action]);
 }
 
 struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size)
 {
-  for (size_t i = 0; x->policy && i < x->policy->lines.n; i++) {
-    struct policy_line *l = &x->policy->lines.at[i];
-    if (l->action == action && line_has(l, at, size))
-      return l;
-  }
-  return NULL;
+  size_t line = cover_find(&x->lines[action], at, size);
+  return line == SIZE_MAX ? NULL : &x->policy->lines.at[line];
 }
 
 static void clear_range(struct context *x, struct policy_line *l, const struct range *range)

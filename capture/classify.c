@@ -314,6 +314,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   x.low_byte = lowest_difference(bias, n);
   plan->image = xalloc(plan->size);
   copy_sparse(plan->image, runs[0].region, plan->size);
+  sort_policy(&x);
   clear_by_policy(&x);
   for (size_t i = 0; i < lib->slots.n; i++)
     look_at_slot(&x, &lib->slots.at[i]);
@@ -328,6 +329,8 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   for (size_t i = 0; i < runs[0].protections.n; i++)
     *PUSH(&plan->protections) = runs[0].protections.at[i];
   imports_free(&x);
+  for (size_t action = 0; action < ACTIONS; action++)
+    free(x.lines[action].list.at);
 }
 
 void plan_free(struct plan *plan)

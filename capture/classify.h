@@ -32,9 +32,10 @@ struct context {
   LIST(struct name) needs;  /* of the library */
   LIST(struct name) ifuncs; /* of all modules */
   LIST(struct known) known;
-  size_t fixed; /* sites that were there before the first span */
-  size_t next;  /* the first of them that is not passed */
-  size_t done;  /* every byte before this one is explained */
+  struct cover lines[ACTIONS]; /* of the policy */
+  size_t fixed;                /* sites that were there before the first span */
+  size_t next;                 /* the first of them that is not passed */
+  size_t done;                 /* every byte before this one is explained */
 };
 
 #define NO_IMPORT SIZE_MAX
@@ -54,7 +55,9 @@ void add_site(struct context *x, struct site s);
 
 /* apply.c: a policy, which the context need not have */
 
-/* The line with this action that has all of the bytes, or NULL. */
+/* First of all. */
+void sort_policy(struct context *x);
+/* The first line with this action that has all of the bytes, or NULL. */
 struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size);
 /* Before anything else is explained. */
 void clear_by_policy(struct context *x);

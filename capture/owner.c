@@ -61,14 +61,14 @@ static size_t first_made(const struct owners *o, const struct owner_block *maker
   return lo;
 }
 
-const struct owner_block *owners_made(const struct owners *o, const char *function, uint64_t caller,
-                                      uint64_t nth, uint64_t *n)
+struct owner_block *const *owners_made(const struct owners *o, const char *function,
+                                       uint64_t caller, size_t *n)
 {
   const struct symbol named = {.name = (char *)function};
   const struct owner_block maker = {.caller = caller, .function = function ? &named : NULL};
   size_t first = first_made(o, &maker, false);
   *n = function || caller ? first_made(o, &maker, true) - first : 0;
-  return nth && nth <= *n ? o->by_caller[first + nth - 1] : NULL;
+  return o->by_caller + first;
 }
 
 void owners_init(struct owners *o, const struct library *lib, const struct capture *c)

@@ -26,10 +26,10 @@ void owners_init(struct owners *o, const struct library *lib, const struct captu
 void owners_free(struct owners *o);
 const struct owner_block *owners_block(const struct owners *o, uint64_t address);
 
-/* The nth (from 1) block that functions of that name allocated or, with NULL, that caller outside of
- * functions; NULL when there are only *n. */
-const struct owner_block *owners_made(const struct owners *o, const char *function, uint64_t caller,
-                                      uint64_t nth, uint64_t *n);
+/* The *n blocks, by address, that functions of that name allocated or, with NULL, that caller outside of
+ * functions. */
+struct owner_block *const *owners_made(const struct owners *o, const char *function,
+                                       uint64_t caller, size_t *n);
 /* The first of the library's symbols that has the name, or NULL. */
 const struct symbol *owners_symbol(struct owners *o, const char *name);
 

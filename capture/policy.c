@@ -187,10 +187,10 @@ int policy_read(struct policy *p, const char *path, struct error *e)
 }
 
 /* Finds [*start, *end) of the symbol, or of .data, .bss or .urf.heap. */
-static bool find_symbol(const struct library *lib, const struct capture *c, const char *name,
+static bool find_symbol(struct owners *o, const struct capture *c, const char *name,
                         uint64_t *start, uint64_t *end)
 {
-  const struct urf_note *note = &lib->note;
+  const struct urf_note *note = &o->lib->note;
   const struct {
     const char *name;
     uint64_t start, end;
@@ -203,25 +203,12 @@ static bool find_symbol(const struct library *lib, const struct capture *c, cons
       *end = parts[i].end;
       return true;
     }
-  for (size_t i = 0; i < lib->symbols.n; i++) {
-    const struct symbol *s = &lib->symbols.at[i];
-    if (strcmp(s->name, name) == 0) {
-      *start = s->value;
-      *end = s->value + s->size;
-      return true;
-    }
+  const struct symbol *s = owners_symbol(o, name);
+  if (s) {
+    *start = s->value;
+    *end = s->value + s->size;
   }
-  return false;
-}
-
-/* Whether the block was last allocated from within the function, or, where no symbol covers the
- * caller, for a call that returns to the address. */
-static bool allocated_by(const struct owner_block *b, const char *function)
-{
-  uint64_t address;
-  if (b->function)
-    return strcmp(b->function->name, function) == 0;
-  return b->caller && number(function, &address) && address == b->caller;
+  return s != NULL;
 }
 
 /* A range may end in the word in which the symbol or block ends: words are what is compared. */
@@ -243,39 +230,41 @@ static const char *bind_range(struct policy_line *l, const struct target *t,
   return NULL;
 }
 
-/* The one block that is meant, or all that are long enough; *n is how many the function has, up to the
- * one wanted. */
+/* The one block that is meant, or all that are long enough, of those that were last allocated from within
+ * the function or, where no symbol covers the caller, for a call that returns to the address; *n is
+ * how many those are. */
 static const char *bind_blocks(struct policy_line *l, const struct target *t,
-                               const struct owners *o, const struct capture *c, uint64_t *n)
+                               const struct owners *o, const struct capture *c, size_t *n)
 {
   const char *wrong = NULL;
-  *n = 0;
-  for (size_t i = 0; i < o->blocks.n && (t->all || *n < t->nth); i++) {
-    const struct owner_block *b = &o->blocks.at[i];
-    if (allocated_by(b, t->name) && (++*n == t->nth || t->all))
-      wrong = bind_range(l, t, o->lib, c, b->start, b->start + b->size);
-  }
+  uint64_t caller = 0;
+  struct owner_block *const *b = owners_made(o, t->name, 0, n);
+  if (!*n && number(t->name, &caller))
+    b = owners_made(o, NULL, caller, n);
+  for (size_t i = t->all ? 0 : t->nth - 1; i < *n && (t->all || i < t->nth); i++)
+    wrong = bind_range(l, t, o->lib, c, b[i]->start, b[i]->start + b[i]->size);
   return l->ranges.n ? NULL : wrong;
 }
 
-static void bind_line(const struct policy *p, struct policy_line *l, const struct owners *o,
+static void bind_line(const struct policy *p, struct policy_line *l, struct owners *o,
                       const struct capture *c, struct bytes *wrong)
 {
   const struct library *lib = o->lib;
   struct target t;
-  uint64_t start = 0, end = 0, n = 0;
+  uint64_t start = 0, end = 0;
+  size_t n = 0;
   l->ranges.n = 0;
   const char *text = parse_target(&t, l->what);
   if (!text && t.process)
     ; /* it is about no bytes */
   else if (text)
     complain(wrong, p, l->line, "%s: %s", l->what, text);
-  else if (!t.heap && !find_symbol(lib, c, t.name, &start, &end))
+  else if (!t.heap && !find_symbol(o, c, t.name, &start, &end))
     complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);
   else if ((text = t.heap ? bind_blocks(l, &t, o, c, &n) : bind_range(l, &t, lib, c, start, end)))
     complain(wrong, p, l->line, "%s: %s %s", l->what, t.name, text);
   else if (!l->ranges.n)
-    complain(wrong, p, l->line, "%s: %s has %ju block%s after init", l->what, t.name, (uintmax_t)n,
+    complain(wrong, p, l->line, "%s: %s has %zu block%s after init", l->what, t.name, n,
              n == 1 ? "" : "s");
   free(t.name);
 }

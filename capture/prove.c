@@ -12,6 +12,7 @@ struct proof {
   unsigned word;
   unsigned char *left; /* what has to equal the image, byte for byte */
   uint64_t *address;   /* of the imports in this process */
+  struct cover keeps;
   size_t *bad, cap, n;
 };
 
@@ -37,19 +38,9 @@ static void expect(struct proof *p, const struct site *s, uint64_t value)
   take_image(p, s->offset, s->size);
 }
 
-static bool is_kept(const struct plan *plan, const struct site *s)
-{
-  for (size_t i = 0; i < plan->keeps.n; i++) {
-    const struct range *r = &plan->keeps.at[i];
-    if (s->offset >= r->offset && s->offset + s->size <= r->offset + r->size)
-      return true;
-  }
-  return false;
-}
-
 static void look_at(struct proof *p, const struct site *s)
 {
-  if (!p->thawed && is_kept(p->plan, s))
+  if (!p->thawed && cover_find(&p->keeps, s->offset, s->size) != SIZE_MAX)
     return;
   switch (s->kind) {
   case SITE_POINTER:
@@ -107,10 +98,14 @@ static void mask_loader(struct proof *p)
 
 size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap)
 {
-  struct proof p = {plan, c, thawed, c->lib->word, NULL, NULL, bad, cap, 0};
+  struct proof p = {
+      .plan = plan, .c = c, .thawed = thawed, .word = c->lib->word, .bad = bad, .cap = cap};
   p.left = xalloc(plan->size);
   copy_sparse(p.left, c->region, c->size < plan->size ? c->size : plan->size);
   find_imports(&p);
+  for (size_t i = 0; i < plan->keeps.n; i++)
+    cover_add(&p.keeps, plan->keeps.at[i].offset, plan->keeps.at[i].size, i);
+  cover_sort(&p.keeps);
   for (size_t i = 0; i < plan->sites.n; i++)
     look_at(&p, &plan->sites.at[i]);
   for (size_t i = 0; i < plan->keeps.n && !thawed; i++)
@@ -126,6 +121,7 @@ size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *ba
     add_bad(&p, plan->size);
   free(p.left);
   free(p.address);
+  free(p.keeps.list.at);
   return p.n;
 }
 

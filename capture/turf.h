@@ -57,6 +57,20 @@ void grow(void *array, size_t n, size_t *cap, size_t size);
 /* qsort, also of nothing. */
 void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *));
 
+/* Ranges that may be many and overlap: which of them has all of some bytes? */
+struct cover_range {
+  size_t offset, end, reach; /* reach: the last end of it and those before it */
+  size_t index;
+};
+struct cover {
+  LIST(struct cover_range) list;
+};
+void cover_add(struct cover *c, size_t offset, size_t size, size_t index);
+/* Between the last cover_add and the first cover_find; the caller frees list.at. */
+void cover_sort(struct cover *c);
+/* The smallest index of those that have all of it, or SIZE_MAX. */
+size_t cover_find(const struct cover *c, size_t offset, size_t size);
+
 struct bytes {
   unsigned char *at;
   size_t n, cap;
@@ -403,7 +417,7 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
  * allocated; #* means all of them, but for those that end before OFFSET + SIZE.  Without SIZE it is
  * the whole symbol or block (from OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
 
-enum action { ACT_NONE, ACT_KEEP, ACT_ZERO };
+enum action { ACT_NONE, ACT_KEEP, ACT_ZERO, ACTIONS };
 
 struct policy_line {
   char *what, *reason; /* WHAT as written */

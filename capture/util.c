@@ -183,3 +183,42 @@ char *turf_lib_dir(void)
   free(name);
   return dir;
 }
+
+/* ranges */
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct cover_range *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+void cover_add(struct cover *c, size_t offset, size_t size, size_t index)
+{
+  *PUSH(&c->list) = (struct cover_range){offset, offset + size, 0, index};
+}
+
+void cover_sort(struct cover *c)
+{
+  size_t reach = 0;
+  sort(c->list.at, c->list.n, sizeof *c->list.at, by_offset);
+  for (size_t i = 0; i < c->list.n; i++) {
+    reach = c->list.at[i].end > reach ? c->list.at[i].end : reach;
+    c->list.at[i].reach = reach;
+  }
+}
+
+size_t cover_find(const struct cover *c, size_t offset, size_t size)
+{
+  size_t lo = 0, hi = c->list.n, first = SIZE_MAX;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (c->list.at[middle].offset <= offset)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  while (lo-- && c->list.at[lo].reach >= offset + size)
+    if (c->list.at[lo].end >= offset + size && c->list.at[lo].index < first)
+      first = c->list.at[lo].index;
+  return first;
+}
