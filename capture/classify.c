@@ -196,8 +196,9 @@ static bool is_dead(struct context *x, size_t d)
   return false;
 }
 
-/* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has
- * there. */
+/* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has there.
+ * Where another run has a number or null it is a pointer as well: the state of one run is kept as a
+ * whole, and no number of 64 bits is an address of the library's by chance. */
 static bool kept(struct context *x, const struct finding *f, size_t d)
 {
   size_t end = f->offset + f->size;
@@ -208,10 +209,11 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
     return false;
   line->used = true;
   struct site s = {.offset = f->offset, .size = f->size, .kind = SITE_KEEP};
-  if (f->cause == FIND_MOVES) {
+  const uint64_t target = f->size == x->word ? value_in(x, 0, f->offset) - x->runs[0].bias : 0;
+  if (f->size == x->word && in_image(x, target)) {
     s.kind = SITE_POINTER;
-    s.value = value_in(x, 0, f->offset) - x->runs[0].bias;
-    put_word(x->plan->image + f->offset, x->word, s.value);
+    s.value = target;
+    put_word(x->plan->image + f->offset, x->word, target);
   }
   add_site(x, s);
   return true;

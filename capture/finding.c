@@ -12,6 +12,17 @@ static bool all_in_image(const struct context *x, size_t start)
   return true;
 }
 
+/* In the image in some runs, null in the others: what a table that is indexed by addresses looks like. */
+static bool in_image_or_null(const struct context *x, size_t start)
+{
+  for (size_t r = 0; r < x->n; r++) {
+    const uint64_t v = value_in(x, r, start);
+    if (v && !in_image(x, v - x->runs[r].bias))
+      return false;
+  }
+  return true;
+}
+
 /* Differs by the bias, its negative, or has been mixed with it bit by bit. */
 static bool follows_base(const struct context *x, size_t start)
 {
@@ -43,7 +54,7 @@ static void describe(const struct context *x, struct finding *f)
 {
   const struct mapping *m = mapping_of(&x->runs[0], value_in(x, 0, f->offset));
   f->cause = FIND_VARIES;
-  if (all_in_image(x, f->offset)) {
+  if (in_image_or_null(x, f->offset)) {
     f->cause = FIND_MOVES;
     return;
   }

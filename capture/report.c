@@ -11,7 +11,7 @@ static const struct {
   const char *title, *why, *cure, *action;
 } texts[] = {
     [FIND_MOVES] =
-        {"leads to another place in the library in each run",
+        {"leads to another place in the library in each run, or nowhere",
          "It depends on addresses (a cache or a table indexed by them), and at load all\n"
          "  addresses are others.",
          "Index by something that is the same in every process, or empty it when init ends;\n"

@@ -364,7 +364,7 @@ struct import {
 };
 
 enum cause {
-  FIND_MOVES,   /* in-image pointer to different targets */
+  FIND_MOVES,   /* in-image pointer to different targets, or null */
   FIND_BASE,    /* follows the base, but is no pointer into the image */
   FIND_MODULE,  /* another module, at no exported symbol */
   FIND_STACK,   /* live pointer to the caller's stack */

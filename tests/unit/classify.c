@@ -240,7 +240,7 @@ static void test_not_pointers(void)
   CHECK(is_finding(64, FIND_VARIES));
   CHECK(is_finding(84, FIND_VARIES));
   CHECK(is_finding(96, FIND_BASE));
-  CHECK(is_finding(112, FIND_VARIES));
+  CHECK(is_finding(112, FIND_MOVES));
 }
 
 static void test_imports(void)
