@@ -155,7 +155,7 @@ char *place_of(const struct subject *s, const struct capture *c, uint64_t addres
   return place;
 }
 
-/* By name; of several with one name, those that come first in the library's list. */
+/* By name; of several with one name by address, as in the library's list. */
 static int by_name(const void *a, const void *b)
 {
   const struct symbol *x = *(const struct symbol *const *)a, *y = *(const struct symbol *const *)b;
@@ -163,16 +163,21 @@ static int by_name(const void *a, const void *b)
   return order ? order : x < y ? -1 : x > y;
 }
 
-const struct symbol *owners_symbol(struct owners *o, const char *name)
+static void sort_names(struct owners *o)
 {
-  const size_t n = o->lib->symbols.n;
-  if (!o->by_name) {
-    o->by_name = xalloc(n * sizeof *o->by_name);
-    for (size_t i = 0; i < n; i++)
-      o->by_name[i] = &o->lib->symbols.at[i];
-    sort(o->by_name, n, sizeof *o->by_name, by_name);
-  }
-  size_t lo = 0, hi = n;
+  const struct library *lib = o->lib;
+  o->by_name = xalloc(lib->symbols.n * sizeof *o->by_name);
+  for (size_t i = 0; i < lib->symbols.n; i++)
+    if (lib->symbols.at[i].value - lib->note.data < lib->region_size)
+      o->by_name[o->n_names++] = &lib->symbols.at[i];
+  sort(o->by_name, o->n_names, sizeof *o->by_name, by_name);
+}
+
+const struct symbol *const *owners_named(struct owners *o, const char *name, size_t *n)
+{
+  if (!o->by_name)
+    sort_names(o);
+  size_t lo = 0, hi = o->n_names;
   while (lo < hi) {
     size_t middle = lo + (hi - lo) / 2;
     if (strcmp(o->by_name[middle]->name, name) < 0)
@@ -180,14 +185,23 @@ const struct symbol *owners_symbol(struct owners *o, const char *name)
     else
       hi = middle;
   }
-  return lo < n && strcmp(o->by_name[lo]->name, name) == 0 ? o->by_name[lo] : NULL;
+  *n = 0;
+  while (lo + *n < o->n_names && strcmp(o->by_name[lo + *n]->name, name) == 0)
+    ++*n;
+  return o->by_name + lo;
 }
 
-/* Whether a policy that says the name means this symbol. */
-static bool has_its_name(struct owners *o, const struct symbol *symbol)
+/* What a policy calls the symbol, or NULL. */
+static char *name_for_policy(struct owners *o, const struct symbol *symbol)
 {
-  return owners_symbol(o, symbol->name) == symbol && !strpbrk(symbol->name, " \t+:") &&
-         symbol->name[0] != '#' && *symbol->name;
+  const char *name = symbol->name;
+  size_t n, i = 0;
+  if (!*name || strpbrk(name, " \t+:#"))
+    return NULL;
+  const struct symbol *const *named = owners_named(o, name, &n);
+  while (i < n && named[i] != symbol)
+    i++;
+  return i == n ? NULL : n > 1 ? xprintf("%s#%zu", name, i + 1) : xstrdup(name);
 }
 
 char *what_of(struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi)
@@ -196,8 +210,12 @@ char *what_of(struct owners *o, const struct subject *s, uint64_t lo, uint64_t h
   uint64_t end = (s->start + s->size + word - 1) / word * word, start;
   uintmax_t size = hi - lo;
   bool whole = lo >= s->start && hi <= end;
-  if (s->symbol && whole && has_its_name(o, s->symbol))
-    return xprintf("%s+%ju:%ju", s->symbol->name, (uintmax_t)(lo - s->start), size);
+  char *name = s->symbol && whole ? name_for_policy(o, s->symbol) : NULL;
+  if (name) {
+    char *what = xprintf("%s+%ju:%ju", name, (uintmax_t)(lo - s->start), size);
+    free(name);
+    return what;
+  }
   if (s->block && whole && s->block->nth) {
     char *f = s->block->function ? xstrdup(s->block->function->name)
                                  : xprintf("0x%jx", (uintmax_t)s->block->caller);

@@ -18,7 +18,8 @@ struct owners {
   const struct library *lib;
   LIST(struct owner_block) blocks; /* by address */
   struct owner_block **by_caller; /* as many; those of one name for a policy side by side, by nth */
-  const struct symbol **by_name;  /* the library's symbols; NULL until one is asked for */
+  const struct symbol **by_name;  /* the region's symbols; NULL until one is asked for */
+  size_t n_names;
 };
 
 /* c may be NULL: then there are no blocks. */
@@ -30,8 +31,8 @@ const struct owner_block *owners_block(const struct owners *o, uint64_t address)
  * functions. */
 struct owner_block *const *owners_made(const struct owners *o, const char *function,
                                        uint64_t caller, size_t *n);
-/* The first of the library's symbols that has the name, or NULL. */
-const struct symbol *owners_symbol(struct owners *o, const char *name);
+/* The *n symbols of the region that have the name, by address. */
+const struct symbol *const *owners_named(struct owners *o, const char *name, size_t *n);
 
 /* ".data", ".bss" or ".urf.heap", and where it begins; "" outside of the region. */
 const char *part_of(const struct library *lib, uint64_t address, uint64_t *start);

@@ -12,8 +12,8 @@
 struct target {
   char *
       name; /* of a symbol, of a part of the region, of a function, or of a kind of thing outside */
-  bool process, heap, all, has_offset, has_size;
-  uint64_t nth, offset, size; /* nth 0 with all */
+  bool process, heap, all, has_nth, has_offset, has_size;
+  uint64_t nth, offset, size; /* nth 0 with all, 1 when it is not there */
 };
 
 static const struct {
@@ -82,9 +82,10 @@ static const char *parse_target(struct target *t, const char *what)
     return "the OFFSET is not a number";
   if (size && (!number(size, &t->size) || !t->size))
     return "the SIZE is not a number above 0";
-  if (t->heap && (nth = strrchr(t->name, '#'))) {
+  if ((nth = strrchr(t->name, '#'))) {
     *nth++ = 0;
-    t->all = strcmp(nth, "*") == 0;
+    t->has_nth = true;
+    t->all = t->heap && strcmp(nth, "*") == 0;
     if (!t->all && (!number(nth, &t->nth) || !t->nth))
       return "what follows # is neither * nor a number above 0";
   }
@@ -186,11 +187,11 @@ int policy_read(struct policy *p, const char *path, struct error *e)
   return refuse(&wrong, e) || status ? -1 : 0;
 }
 
-/* Finds [*start, *end) of the symbol, or of .data, .bss or .urf.heap. */
-static bool find_symbol(struct owners *o, const struct capture *c, const char *name,
-                        uint64_t *start, uint64_t *end)
+/* Finds [*start, *end) of .data, .bss or .urf.heap. */
+static bool find_part(const struct library *lib, const struct capture *c, const char *name,
+                      uint64_t *start, uint64_t *end)
 {
-  const struct urf_note *note = &o->lib->note;
+  const struct urf_note *note = &lib->note;
   const struct {
     const char *name;
     uint64_t start, end;
@@ -203,12 +204,15 @@ static bool find_symbol(struct owners *o, const struct capture *c, const char *n
       *end = parts[i].end;
       return true;
     }
-  const struct symbol *s = owners_symbol(o, name);
-  if (s) {
-    *start = s->value;
-    *end = s->value + s->size;
-  }
-  return s != NULL;
+  return false;
+}
+
+static bool is_function(const struct library *lib, const char *name)
+{
+  for (size_t i = 0; i < lib->symbols.n; i++)
+    if (strcmp(lib->symbols.at[i].name, name) == 0)
+      return true;
+  return false;
 }
 
 /* A range may end in the word in which the symbol or block ends: words are what is compared. */
@@ -246,26 +250,62 @@ static const char *bind_blocks(struct policy_line *l, const struct target *t,
   return l->ranges.n ? NULL : wrong;
 }
 
+/* NULL, or what is wrong, owned by the caller. */
+static char *find_symbol(const struct target *t, struct owners *o, uint64_t *start, uint64_t *end)
+{
+  const char *path = o->lib->path;
+  size_t n;
+  const struct symbol *const *named = owners_named(o, t->name, &n);
+  if (!n && is_function(o->lib, t->name))
+    return xprintf("%s is not in .data, .bss or the heap, so it is not frozen", t->name);
+  if (!n)
+    return xprintf("%s has no symbol %s", path, t->name);
+  if (n > 1 && !t->has_nth)
+    return xprintf("%s has %zu variables of that name: write %s#1 for the first", path, n, t->name);
+  if (t->nth > n)
+    return xprintf("%s has %zu variable%s of that name", path, n, n == 1 ? "" : "s");
+  *start = named[t->nth - 1]->value;
+  *end = *start + named[t->nth - 1]->size;
+  return NULL;
+}
+
+static char *bind_symbol(struct policy_line *l, const struct target *t, struct owners *o,
+                         const struct capture *c)
+{
+  uint64_t start = 0, end = 0;
+  if (t->has_nth || !find_part(o->lib, c, t->name, &start, &end)) {
+    char *wrong = find_symbol(t, o, &start, &end);
+    if (wrong)
+      return wrong;
+  }
+  const char *wrong = bind_range(l, t, o->lib, c, start, end);
+  return wrong ? xprintf("%s %s", t->name, wrong) : NULL;
+}
+
+static char *bind_heap(struct policy_line *l, const struct target *t, const struct owners *o,
+                       const struct capture *c)
+{
+  size_t n;
+  const char *wrong = bind_blocks(l, t, o, c, &n);
+  if (wrong)
+    return xprintf("%s %s", t->name, wrong);
+  if (!l->ranges.n)
+    return xprintf("%s has %zu block%s after init", t->name, n, n == 1 ? "" : "s");
+  return NULL;
+}
+
 static void bind_line(const struct policy *p, struct policy_line *l, struct owners *o,
                       const struct capture *c, struct bytes *wrong)
 {
-  const struct library *lib = o->lib;
   struct target t;
-  uint64_t start = 0, end = 0;
-  size_t n = 0;
-  l->ranges.n = 0;
   const char *text = parse_target(&t, l->what);
-  if (!text && t.process)
-    ; /* it is about no bytes */
-  else if (text)
-    complain(wrong, p, l->line, "%s: %s", l->what, text);
-  else if (!t.heap && !find_symbol(o, c, t.name, &start, &end))
-    complain(wrong, p, l->line, "%s: %s has no symbol %s", l->what, lib->path, t.name);
-  else if ((text = t.heap ? bind_blocks(l, &t, o, c, &n) : bind_range(l, &t, lib, c, start, end)))
-    complain(wrong, p, l->line, "%s: %s %s", l->what, t.name, text);
-  else if (!l->ranges.n)
-    complain(wrong, p, l->line, "%s: %s has %zu block%s after init", l->what, t.name, n,
-             n == 1 ? "" : "s");
+  char *why = text ? xstrdup(text) : NULL;
+  l->ranges.n = 0;
+  if (!why && !t.process) /* which is about no bytes */
+    why = t.heap ? bind_heap(l, &t, o, c) : bind_symbol(l, &t, o, c);
+  if (why)
+    complain(wrong, p, l->line, "%s: %s", l->what, why);
+  free(why);
   free(t.name);
 }
 

@@ -412,7 +412,8 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
 
 /* policy.c: one line per exception, WHAT ACTION REASON
  *
- * WHAT is process:KIND (a kind of thing outside the library, see outside.c), SYMBOL[+OFFSET[:SIZE]]
+ * WHAT is process:KIND (a kind of thing outside the library, see outside.c),
+ * SYMBOL[#N][+OFFSET[:SIZE]] (the Nth of those of one name, by address)
  * or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1) surviving block that FUNCTION
  * allocated; #* means all of them, but for those that end before OFFSET + SIZE.  Without SIZE it is
  * the whole symbol or block (from OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */

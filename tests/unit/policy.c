@@ -174,6 +174,7 @@ static void test_grammar(void)
   CHECK(refused("heap:f#0 keep x\n", "#"));
   CHECK(refused("heap:f#x keep x\n", "#"));
   CHECK(refused("heap:f#** keep x\n", "#"));
+  CHECK(refused("f#* keep x\n", "#"));
   CHECK(refused("heap: keep x\n", "name"));
   CHECK(refused("+8 keep x\n", "name"));
   CHECK(refused("a keep\nb keep\n", "file:2: b"));
@@ -199,7 +200,12 @@ static void test_symbols(void)
   CHECK(means_nothing("cache+0xf8:9", "reach"));
   CHECK(means_nothing("cache+8:0xffffffffffffffff", "reach"));
   CHECK(means_nothing("cache+0xffffffffffffffff:8", "reach"));
-  CHECK(means("state", BSS - DATA, 24)); /* the first of that name */
+  CHECK(means_nothing("state", "2 variables of that name: write state#1"));
+  CHECK(means("state#1", BSS - DATA, 24));
+  CHECK(means("state#2+8:8", BSS - DATA + 0x48, 8));
+  CHECK(means_nothing("state#3", "2 variables of that name"));
+  CHECK(means("counter#1", 8, 4));
+  CHECK(means_nothing("counter#2", "1 variable of that name"));
   CHECK(means("label+8:8", 0x208, 8));
   CHECK(means_nothing("label", "SIZE"));
   CHECK(means_nothing("label+0:0x2e01", "reach"));
@@ -282,7 +288,7 @@ static bool named(size_t address, const char *what, const char *place)
 static void test_names(void)
 {
   CHECK(named(DATA + 0x20, "cache+16:8", "cache+16 (.data)"));
-  CHECK(named(BSS + 0x48, ".bss+72:8", "state+8 (.bss)")); /* its name means the other one */
+  CHECK(named(BSS + 0x48, "state#2+8:8", "state+8 (.bss)"));
   CHECK(named(DATA + 0x300, ".data+768:8", ".data+768"));
   CHECK(named(HEAP + 0x98, "heap:make#2+8:8", "allocation 4 (40 bytes, by make+0x20) +8"));
   CHECK(named(HEAP + 0x110, "heap:twin#2+0:8", "allocation 6 (48 bytes, by twin+0x50) +0"));
