@@ -362,12 +362,12 @@ int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned ch
 }
 
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, unsigned seed, uint64_t align, bool init,
+                 const char *path, const struct setting *setting, bool init,
                  struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
-  *c = (struct capture){.lib = lib, .align = align};
-  c->process = process_start(o, lib, path, seed, align, e);
+  *c = (struct capture){.lib = lib, .seed = setting->seed, .align = setting->align};
+  c->process = process_start(o, lib, path, setting, e);
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
       seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_world(c, e))))
     return -1;

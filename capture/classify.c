@@ -346,6 +346,7 @@ void plan_free(struct plan *plan)
   free(plan->imports.at);
   free(plan->sites.at);
   free(plan->findings.at);
+  free(plan->plain.at);
   free(plan->keeps.at);
   free(plan->protections.at);
   free(plan->recipe.at);

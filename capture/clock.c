@@ -4,7 +4,10 @@
  * since the machine started, would be the same in all of them.  Every run but the first therefore has
  * clocks that go before the kernel's by an amount of its own.  They go before rather than after them,
  * and by little, because files that init writes have the kernel's time; points in time that it gives to
- * the kernel are put back for the call. */
+ * the kernel are put back for the call.
+ *
+ * A steady clock goes by the calls that ask for it: processes that make the same calls are told the
+ * same. */
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -14,13 +17,13 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <time.h>
 
 #include "machine.h"
-#include "turf.h"
+#include "trace.h"
 
+#define SECOND ((int64_t)1000000000)
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IF(test, value, then, otherwise)                                                           \
   BPF_JUMP(BPF_JMP | BPF_##test | BPF_K, value, then, otherwise)
@@ -29,9 +32,19 @@
 /* A call with a point in time in place of a duration, when that bit of the flags is set. */
 #define ABSOLUTE(call) IF(JEQ, call, 0, 4), LOAD(args[1]), IF(JSET, 1, 0, 1), TRACE, ALLOW
 
-long clock_shift(unsigned run)
+/* What a steady clock goes on by at each call, and how many there are; those up to CLOCK_TAI. */
+enum { STEP = 1000000, CLOCKS = CLOCK_TAI + 1 };
+
+/* Where steady clocks begin, in nanoseconds, the same for all processes. */
+struct start {
+  int64_t at[CLOCKS];
+  int64_t lead;      /* of all of them before the kernel's */
+  int64_t monotonic; /* of the kernel, at that moment */
+};
+
+int64_t clock_shift(unsigned run)
 {
-  return run == 0 ? 0 : run == 2 ? 3662 : 61L * (run % 11); /* also another minute, another hour */
+  return SECOND * (run == 2 ? 3662 : 61L * (run % 11)); /* also another minute, another hour */
 }
 
 size_t clock_filter(struct sock_filter *to, size_t room)
@@ -74,45 +87,86 @@ size_t clock_filter(struct sock_filter *to, size_t room)
   return n;
 }
 
-static bool write_to(int pid, uint64_t to, const void *from, size_t n)
+static int64_t nanoseconds(struct timespec t)
 {
-  struct iovec here = {(void *)(uintptr_t)from, n}, there = {(void *)(uintptr_t)to, n};
-  return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
+  return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
-/* Has the process go on as if the call had given that result. */
-static void give(int pid, struct user_regs_struct *regs, long result)
+static int64_t kernel_time(clockid_t id)
 {
-  regs->REG_SYSCALL = (unsigned long)-1;
-  regs->REG_RESULT = (unsigned long)result;
-  (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  struct timespec t = {0};
+  (void)clock_gettime(id, &t);
+  return nanoseconds(t);
 }
 
-static void give_time(int pid, struct user_regs_struct *regs, long shift)
+/* Ten minutes and ten seconds past an hour, so that a second, a minute or an hour more changes one digit
+ * of the time of day. */
+static int64_t round_hour(int64_t now)
 {
-  struct timespec t;
-  struct timeval v;
-  struct timezone zone;
+  enum { HOUR = 3600 };
+  int64_t hour = now / SECOND / HOUR + 1;
+  while (hour % 24 % 10 == 9 || hour % 24 == 23)
+    hour++;
+  return (hour * HOUR + 610) * SECOND;
+}
+
+static const struct start *start(void)
+{
+  static struct start s;
+  if (s.lead)
+    return &s;
+  for (clockid_t id = 0; id < CLOCKS; id++)
+    s.at[id] = kernel_time(id);
+  s.monotonic = s.at[CLOCK_MONOTONIC];
+  s.at[CLOCK_REALTIME_COARSE] = s.at[CLOCK_REALTIME];
+  s.lead = round_hour(s.at[CLOCK_REALTIME]) - s.at[CLOCK_REALTIME];
+  for (clockid_t id = 0; id < CLOCKS; id++) /* whole seconds, so that no unit is rounded */
+    s.at[id] = (s.at[id] + s.lead) / SECOND * SECOND;
+  s.at[CLOCK_PROCESS_CPUTIME_ID] = s.at[CLOCK_THREAD_CPUTIME_ID] = 0;
+  return &s;
+}
+
+/* Of the process's clock before the kernel's, in nanoseconds. */
+static int64_t ahead(const struct clock *c)
+{
+  if (!c->steady)
+    return c->shift;
+  const int64_t passed = kernel_time(CLOCK_MONOTONIC) - start()->monotonic;
+  return start()->lead + c->shift + (int64_t)c->calls * STEP - passed;
+}
+
+/* What the clock shows to a process that asks. */
+static struct timespec show(struct clock *c, clockid_t id)
+{
+  int64_t t = c->steady ? start()->at[id] + c->shift + (int64_t)c->calls++ * STEP
+                        : kernel_time(id) + c->shift;
+  return (struct timespec){t / SECOND, t % SECOND};
+}
+
+static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
+{
   bool good = true;
   if (regs->REG_SYSCALL == SYS_clock_gettime) {
-    if (clock_gettime((clockid_t)regs->REG_ARG1, &t)) {
-      give(pid, regs, -errno);
+    const clockid_t id = (clockid_t)regs->REG_ARG1;
+    struct timespec t;
+    if (id < 0 || id >= CLOCKS || clock_gettime(id, &t))
       return;
-    }
-    t.tv_sec += shift;
-    good = write_to(pid, regs->REG_ARG2, &t, sizeof t);
+    t = show(c, id);
+    good = child_write(pid, regs->REG_ARG2, &t, sizeof t);
   } else if (regs->REG_SYSCALL == SYS_gettimeofday) {
-    gettimeofday(&v, &zone);
-    v.tv_sec += shift;
-    good = (!regs->REG_ARG1 || write_to(pid, regs->REG_ARG1, &v, sizeof v)) &&
-           (!regs->REG_ARG2 || write_to(pid, regs->REG_ARG2, &zone, sizeof zone));
+    struct timezone zone = {0};
+    struct timespec t = show(c, CLOCK_REALTIME);
+    struct timeval v = {t.tv_sec, t.tv_nsec / 1000};
+    gettimeofday(&(struct timeval){0}, &zone);
+    good = (!regs->REG_ARG1 || child_write(pid, regs->REG_ARG1, &v, sizeof v)) &&
+           (!regs->REG_ARG2 || child_write(pid, regs->REG_ARG2, &zone, sizeof zone));
   } else {
-    const long now = time(NULL) + shift;
-    good = !regs->REG_ARG1 || write_to(pid, regs->REG_ARG1, &now, sizeof now);
-    give(pid, regs, good ? now : -EFAULT);
+    const long now = show(c, CLOCK_REALTIME).tv_sec;
+    good = !regs->REG_ARG1 || child_write(pid, regs->REG_ARG1, &now, sizeof now);
+    child_give(pid, regs, good ? now : -EFAULT);
     return;
   }
-  give(pid, regs, good ? 0 : -EFAULT);
+  child_give(pid, regs, good ? 0 : -EFAULT);
 }
 
 /* The register with the address of a point in time, or of a timer, which has one behind an interval; NULL
@@ -145,51 +199,47 @@ static uint64_t scratch_of(const struct user_regs_struct *regs)
   return ((regs->REG_SP - 128) & ~(uint64_t)15) - sizeof(struct scratch);
 }
 
-static bool read_from(int pid, uint64_t from, void *to, size_t n)
-{
-  struct iovec here = {to, n}, there = {(void *)(uintptr_t)from, n};
-  return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
-}
-
 /* Has the call use an earlier point in time; false when it has none. */
-static bool move_deadline(int pid, struct user_regs_struct *regs, long shift)
+static bool move_deadline(int pid, struct user_regs_struct *regs, const struct clock *c)
 {
   struct scratch s = {0};
   size_t size;
   unsigned long long *at = deadline_of(regs, &size);
   struct timespec *last = &s.time[size / sizeof s.time[0] - 1];
-  if (!at || !*at || !read_from(pid, *at, s.time, size) || last->tv_sec < shift)
+  if (!at || !*at || !child_read(pid, *at, s.time, size) || last->tv_sec < 0 ||
+      last->tv_sec > INT64_MAX / SECOND / 2 || !nanoseconds(*last))
     return false;
-  last->tv_sec -= shift;
+  int64_t t = nanoseconds(*last) - ahead(c);
+  if (t <= 0)
+    t = 1; /* past, but not what takes a timer back */
+  *last = (struct timespec){t / SECOND, t % SECOND};
   s.address = *at;
   *at = scratch_of(regs);
-  return write_to(pid, *at, &s, sizeof s) && !ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  return child_write(pid, *at, &s, sizeof s) && !ptrace(PTRACE_SETREGS, pid, NULL, regs);
 }
 
-bool clock_begin(int pid, struct user_regs_struct *regs, long shift)
+bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   const unsigned long call = regs->REG_SYSCALL;
   if (call == SYS_clock_gettime || call == SYS_gettimeofday || call == SYSCALL_TIME) {
-    give_time(pid, regs, shift);
+    give_time(pid, regs, c);
     return false;
   }
-  return call == SYS_sysinfo || move_deadline(pid, regs, shift);
+  return call == SYS_sysinfo || move_deadline(pid, regs, c);
 }
 
-void clock_end(int pid, struct user_regs_struct *regs, long shift)
+void clock_end(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   struct scratch s;
   long uptime;
   size_t size;
   if (regs->REG_SYSCALL == SYS_sysinfo) {
-    if (read_from(pid, regs->REG_ARG1, &uptime, sizeof uptime)) {
-      uptime += shift;
-      (void)write_to(pid, regs->REG_ARG1, &uptime, sizeof uptime);
-    }
+    uptime = show(c, CLOCK_BOOTTIME).tv_sec;
+    (void)child_write(pid, regs->REG_ARG1, &uptime, sizeof uptime);
     return;
   }
   unsigned long long *at = deadline_of(regs, &size);
-  if (at && *at == scratch_of(regs) && read_from(pid, *at, &s, sizeof s)) {
+  if (at && *at == scratch_of(regs) && child_read(pid, *at, &s, sizeof s)) {
     *at = s.address;
     (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
   }

@@ -303,6 +303,8 @@ static int pipeline(struct work *w, bool writes, struct error *e)
                       .runs = (int)w->n};
   if (!o->quiet)
     report_warnings(stderr, &w->lib);
+  if (!o->quiet)
+    report_plain(stderr, &w->lib, &w->plan, &w->runs[0]);
   if (!o->quiet && w->n_keyed)
     fprintf(
         stderr,

@@ -8,9 +8,6 @@
 
 enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8 };
 
-/* Processes with the addresses of the first run: a random bit is the same in all with 1 in 256. */
-enum { TWINS = 8 };
-
 void runs_free(struct work *w)
 {
   for (size_t i = 0; i < w->n; i++)
@@ -35,7 +32,8 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
   for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
     capture_free(c);
-    if (capture_take(c, w->o, lib, path, seed, align, init, w->cache, e))
+    const struct setting setting = {.seed = seed, .align = align};
+    if (capture_take(c, w->o, lib, path, &setting, init, w->cache, e))
       return -1;
     if (c->align > align && !n_before) { /* now that it is known what init needs */
       align = c->align;
@@ -105,11 +103,6 @@ static int compare_runs(struct work *w, struct error *e)
 
 /* rehearsals */
 
-static bool may_be_keyed(const struct finding *f)
-{
-  return f->cause == FIND_MOVES || f->cause == FIND_BASE || f->cause == FIND_VARIES;
-}
-
 /* Adds the place of a finding to the text, which ends in NUL then. */
 static void add_place(struct work *w, struct bytes *text, size_t offset)
 {
@@ -121,45 +114,23 @@ static void add_place(struct work *w, struct bytes *text, size_t offset)
   free(place);
 }
 
-/* Marks the findings that one more process with the addresses of the first run has otherwise; *left is
- * how many may be due to addresses still.  Beyond the end of either's heap there are zeros. */
-static int compare_twin(struct work *w, bool *own, size_t *left, struct error *e)
+/* What is found may be due to addresses, so that others would cure it, or come by itself (a random number):
+ * says which, and returns how many do. */
+static size_t sort_findings(struct work *w)
 {
-  struct capture twin = {0};
-  const struct capture *run = &w->runs[0];
-  int status = capture_take(&twin, w->o, &w->lib, w->lib.path, 1, run->align, true, w->cache, e);
-  *left = w->unlike;
-  for (size_t i = 0; i < w->plan.findings.n && !status; i++) {
+  size_t own = 0;
+  static const char layout[] = "the layout of the heap";
+  w->n_keyed = w->unlike;
+  if (w->unlike)
+    put_bytes(&w->keyed, layout, sizeof layout);
+  for (size_t i = 0; i < w->plan.findings.n; i++) {
     const struct finding *f = &w->plan.findings.at[i];
-    own[i] |= memcmp(run->region + f->offset, twin.region + f->offset, f->size) != 0;
-    *left += may_be_keyed(f) && !own[i];
+    if (is_keyed(f) && w->n_keyed++ < PLACES)
+      add_place(w, &w->keyed, f->offset);
+    else if (comes_by_itself(f) && own++ < PLACES)
+      add_place(w, &w->own, f->offset);
   }
-  capture_free(&twin);
-  return status;
-}
-
-/* What is found may be due to addresses, so that others would cure it, or come by itself (time, a
- * random number).  Processes with equal addresses tell: *keyed is how many findings are the same in
- * all of them, *own how many are not. */
-static int find_cause(struct work *w, size_t *keyed, size_t *own, struct error *e)
-{
-  bool *is_own = xalloc(w->plan.findings.n * sizeof *is_own);
-  int status = 0;
-  *keyed = 1;
-  *own = 0;
-  for (unsigned i = 0; i < TWINS && *keyed && !status; i++)
-    status = compare_twin(w, is_own, keyed, e);
-  for (size_t i = 0, n = 0; i < w->plan.findings.n && !status; i++) {
-    const struct finding *f = &w->plan.findings.at[i];
-    if (!may_be_keyed(f))
-      continue;
-    *own += is_own[i];
-    n += !is_own[i];
-    if ((is_own[i] ? *own : n) <= PLACES)
-      add_place(w, is_own[i] ? &w->own : &w->keyed, f->offset);
-  }
-  free(is_own);
-  return status;
+  return own;
 }
 
 static int run_aligned(struct work *w, uint64_t align, struct error *e)
@@ -169,7 +140,7 @@ static int run_aligned(struct work *w, uint64_t align, struct error *e)
   for (size_t i = 0; i < w->policy.lines.n; i++)
     w->policy.lines.at[i].used = false;
   return take_runs(w, e) || (w->o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
-                 compare_runs(w, e)
+                 compare_runs(w, e) || find_causes(w, e)
              ? -1
              : 0;
 }
@@ -179,9 +150,7 @@ static int run_aligned(struct work *w, uint64_t align, struct error *e)
 static int align_keyed(struct work *w, struct error *e)
 {
   static const uint64_t aligns[] = {16 * PAGE, HUGE_PAGE};
-  size_t own = 0;
-  if (find_cause(w, &w->n_keyed, &own, e))
-    return -1;
+  const size_t own = sort_findings(w);
   for (size_t i = 0; i < 2 && w->n_keyed && (w->unlike || w->plan.findings.n); i++)
     if (aligns[i] > w->runs[0].align && run_aligned(w, aligns[i], e))
       return -1;
@@ -196,12 +165,7 @@ static int align_keyed(struct work *w, struct error *e)
 
 int rehearse(struct work *w, struct error *e)
 {
-  if (run_aligned(w, w->lib.align, e))
-    return -1;
-  bool keyed = w->unlike;
-  for (size_t i = 0; i < w->plan.findings.n; i++)
-    keyed |= may_be_keyed(&w->plan.findings.at[i]);
-  if (keyed && w->lib.libc != LIBC_MUSL && align_keyed(w, e))
+  if (run_aligned(w, w->lib.align, e) || (w->lib.libc != LIBC_MUSL && align_keyed(w, e)))
     return -1;
   if (w->unlike)
     return fail(e, REFUSED,

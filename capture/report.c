@@ -188,6 +188,45 @@ static void print_head(const struct report *r, const struct entry *x)
   fprintf(r->f, ": %s", texts[x->finding->cause].title);
 }
 
+static const struct {
+  enum thing thing;
+  const char *name;
+} things[] = {
+    {THING_ADDRESS, "addresses"},
+    {THING_TIME, "the time"},
+    {THING_PROCESS, "the process id"},
+    {THING_RANDOM, "random numbers (getrandom, AT_RANDOM, /dev/urandom)"},
+    {THING_COUNTER, "the processor's time stamp counter"},
+    {THING_NAME, "the name of the program"},
+    {THING_OTHER, "what turf cannot hold still (random numbers of the processor, CPU time, threads "
+                  "that race)"},
+};
+
+char *report_things(unsigned set)
+{
+  struct bytes text = {0};
+  for (size_t i = 0; i < sizeof things / sizeof *things; i++) {
+    if (!(set & things[i].thing))
+      continue;
+    put_bytes(&text, " and ", text.n ? 5 : 0);
+    put_bytes(&text, things[i].name, strlen(things[i].name));
+  }
+  put_bytes(&text, "", 1);
+  return (char *)text.at;
+}
+
+/* What the words of a group vary with, taken together. */
+static void print_varies(const struct report *r, size_t i, size_t end)
+{
+  unsigned set = 0;
+  for (; i < end; i++)
+    set |= r->entries[i].finding->varies;
+  char *names = report_things(set);
+  if (set)
+    fprintf(r->f, "  It varies with %s.\n", names);
+  free(names);
+}
+
 static void print_value(const struct report *r, const struct finding *f, size_t run)
 {
   const unsigned char *at = r->runs[run].region + f->offset;
@@ -240,6 +279,7 @@ void report_findings(FILE *f, const struct library *lib, const struct plan *plan
       print_word(&r, &r.entries[j]);
     if (end - i > SHOWN)
       fprintf(f, "    and %zu more\n", end - i - SHOWN);
+    print_varies(&r, i, end);
     const enum cause cause = r.entries[i].finding->cause;
     fprintf(f, "  %s\n  %s\n  with a line in the file of --policy:\n", texts[cause].why,
             texts[cause].cure);

@@ -160,6 +160,16 @@ const char *process_path(const struct process *p)
   return p->path;
 }
 
+int process_id(const struct process *p)
+{
+  return p->pid;
+}
+
+unsigned process_asked(const struct process *p)
+{
+  return p->displaced.asked;
+}
+
 void process_doing(struct process *p, const char *format, ...)
 {
   va_list ap;
@@ -285,8 +295,10 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
                                   const struct displacement *d, int socket, int output)
 {
   /* name and number of arguments are the process's own: what init makes of them has to differ */
-  char *argv[8] = {xprintf("host-%u", d->seed), xprintf("%d", HOST_FD), (char *)path};
-  for (unsigned i = 0; i < d->seed % 4; i++)
+  const unsigned arguments = d->setting.steady ? 1 : d->setting.seed;
+  char *argv[8] = {xprintf("host-%u", arguments + (d->setting.varied == THING_NAME)),
+                   xprintf("%d", HOST_FD), (char *)path};
+  for (unsigned i = 0; i < arguments % 4; i++)
     argv[3 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);
   for (size_t i = 0; i < o->env.n; i++)
@@ -344,7 +356,7 @@ static int launch(struct process *p, const char *host, struct error *e)
 }
 
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
-                              unsigned seed, uint64_t align, struct error *e)
+                              const struct setting *s, struct error *e)
 {
   struct process *p = xalloc(sizeof *p);
   *p = (struct process){.o = o, .lib = lib, .pid = -1, .socket = -1, .output = -1};
@@ -352,10 +364,8 @@ struct process *process_start(const struct options *o, const struct library *lib
   int cause = errno;
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
-  p->displaced = (struct displacement){.seed = seed,
-                                       .align = align,
-                                       .library = p->path,
-                                       .reserved = lib->hi - lib->preferred + lib->align};
+  p->displaced = (struct displacement){
+      .setting = *s, .library = p->path, .reserved = lib->hi - lib->preferred + lib->align};
   trace_prepare(&p->displaced);
   p->next = all;
   all = p;

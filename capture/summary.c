@@ -31,6 +31,8 @@ static void count_sites(struct counts *n, const struct summary *s)
       n->import_words++;
     }
   }
+  for (size_t i = 0; i < plan->plain.n; i++)
+    n->kept -= plan->plain.at[i].size;
   for (size_t i = 0; i < plan->imports.n; i++)
     n->imports += !is_condition(plan->imports.at[i].kind);
 }
@@ -81,6 +83,26 @@ void report_warnings(FILE *f, const struct library *lib)
     fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
 }
 
+void report_plain(FILE *f, const struct library *lib, const struct plan *plan,
+                  const struct capture *c)
+{
+  for (size_t i = 0; i < plan->plain.n && i < SHOWN; i++) {
+    const struct finding *x = &plan->plain.at[i];
+    char *place = report_place(lib, c, x->offset), *what = report_what(lib, c, x->offset, x->size);
+    const bool id = x->varies == THING_PROCESS;
+    fprintf(f,
+            "turf: %s: warning: %s is the %s: every process that loads the library will "
+            "find that of the freeze there; set it in a function of URF_ON_THAW, or clear it with "
+            "a line of the policy: %s zero REASON\n",
+            lib->path, place, id ? "id of the process that ran init" : "time when init ran", what);
+    free(place);
+    free(what);
+  }
+  if (plan->plain.n > SHOWN)
+    fprintf(f, "turf: %s: warning: and %zu more words with a time or an id\n", lib->path,
+            plan->plain.n - SHOWN);
+}
+
 static void print_summary(FILE *f, const struct summary *s, const struct counts *n)
 {
   const struct plan *plan = s->plan;
@@ -123,6 +145,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "import_words", json_number(n->import_words));
   json_put(root, "dead", json_number(n->dead));
   json_put(root, "kept", json_number(n->kept));
+  json_put(root, "plain", json_number(plan->plain.n));
   json_put(root, "zeroed", json_number(n->zeroed));
   for (size_t i = 0; i < plan->imports.n; i++) {
     const struct import *x = &plan->imports.at[i];

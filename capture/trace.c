@@ -24,42 +24,53 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine.h"
-#include "turf.h"
+#include "trace.h"
 
 /* User space that every kernel offers, less what the kernel itself likes to use at both ends. */
 #define LOWEST 0x100000000000u
 #define HIGHEST 0x600000000000u
 #define CIRCLE ((uint64_t)1 << 44) /* LOWEST: a sixth of it all */
 
+/* Stack, break and dynamic linker at random addresses, or, where that can be had, at the same. */
+static int place_by_kernel(const struct displacement *d, unsigned long now)
+{
+  const unsigned long random = now & ~(unsigned long)ADDR_NO_RANDOMIZE;
+  if (d->setting.steady && d->setting.varied != THING_ADDRESS &&
+      personality(random | ADDR_NO_RANDOMIZE) >= 0)
+    return 0;
+  return personality(random) < 0 ? -1 : 0;
+}
+
 int trace_me(const struct displacement *d)
 {
-  enum { ROOM = 80 };
+  enum { ROOM = 120 };
   struct sock_filter code[ROOM] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYSCALL_ARCH, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+      LOAD(arch), IF(JEQ, SYSCALL_ARCH, 1, 0), ALLOW,
+      LOAD(nr),   IF(JEQ, SYS_mmap, 1, 0),     IF(JEQ, SYS_getppid, 0, 1),
+      TRACE,
   };
   size_t n = 7;
-  if (d->shift)
-    n += clock_filter(code + n, ROOM - n - 1);
-  code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  if (d->setting.steady)
+    n += steady_filter(code + n, ROOM - n);
+  if ((d->clock.shift || d->setting.steady) && n < ROOM)
+    n += clock_filter(code + n, ROOM - n);
+  if (n < ROOM)
+    code[n++] = (struct sock_filter)ALLOW;
   struct sock_fprog program = {(unsigned short)n, code};
   int now = personality(0xffffffff);
-  if (n > ROOM || now < 0 ||
-      personality((unsigned long)now & ~(unsigned long)ADDR_NO_RANDOMIZE) < 0 ||
+  if (n >= ROOM || now < 0 || place_by_kernel(d, (unsigned long)now) ||
       ptrace(PTRACE_TRACEME, 0, NULL, NULL) || raise(SIGSTOP) ||
       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
     return -1;
+  if (d->setting.steady)
+    steady_me();
   return 0;
 }
 
@@ -72,8 +83,26 @@ int trace_begin(int pid)
                                                                                                : 0;
 }
 
-/* SplitMix64 (Steele et al., OOPSLA 2014): a good value for every (seed, step). */
-static uint64_t draw(unsigned seed, uint64_t step)
+bool child_read(int pid, uint64_t from, void *to, size_t n)
+{
+  struct iovec here = {to, n}, there = {(void *)(uintptr_t)from, n};
+  return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
+}
+
+bool child_write(int pid, uint64_t to, const void *from, size_t n)
+{
+  struct iovec here = {(void *)(uintptr_t)from, n}, there = {(void *)(uintptr_t)to, n};
+  return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
+}
+
+void child_give(int pid, struct user_regs_struct *regs, long result)
+{
+  regs->REG_SYSCALL = (unsigned long)-1;
+  regs->REG_RESULT = (unsigned long)result;
+  (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+}
+
+uint64_t draw(unsigned seed, uint64_t step)
 {
   uint64_t z = ((uint64_t)seed << 40) + step * 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -83,12 +112,20 @@ static uint64_t draw(unsigned seed, uint64_t step)
 
 static unsigned run_of(const struct displacement *d)
 {
-  return (d->seed - 1) % SEEDS;
+  return (d->setting.seed - 1) % SEEDS;
+}
+
+int trace_parent(unsigned seed)
+{
+  return getpid() + (int)((seed - 1) % SEEDS) + 1;
 }
 
 void trace_prepare(struct displacement *d)
 {
-  d->shift = clock_shift(run_of(d));
+  const struct setting *s = &d->setting;
+  d->clock = (struct clock){.steady = s->steady};
+  d->clock.shift = s->steady ? s->ahead : clock_shift(run_of(d));
+  d->asked = THING_ADDRESS | THING_RANDOM | THING_NAME | THING_OTHER;
 }
 
 /* The first three runs have the library at b, b + D and b + 2 D modulo 2^44, D being a third of
@@ -96,9 +133,9 @@ void trace_prepare(struct displacement *d)
  * depends on one bit (a hash, an index) differs in some run.  The bits above are counted through. */
 static uint64_t place_of_library(const struct displacement *d)
 {
-  const uint64_t units = CIRCLE / d->align, third = units / 3 | 1, run = run_of(d);
+  const uint64_t units = CIRCLE / d->setting.align, third = units / 3 | 1, run = run_of(d);
   const uint64_t start = draw(0, (uint64_t)1 << 32); /* a repeated run's, too */
-  return (LOWEST << run) + (start + run * third) % units * d->align;
+  return (LOWEST << run) + (start + run * third) % units * d->setting.align;
 }
 
 /* Any other mapping: the second run has all bits of the first turned over, which also turns the order
@@ -107,13 +144,13 @@ static uint64_t place_of_mapping(const struct displacement *d, uint64_t size, ui
 {
   const uint64_t range = HIGHEST - LOWEST - (size & ~(uint64_t)4095);
   const uint64_t x = draw(0, d->step) % CIRCLE / align * align;
-  if (d->seed == 1 && size < CIRCLE)
+  if (d->setting.seed == 1 && size < CIRCLE)
     return 5 * LOWEST + x;
-  if (d->seed == 2 && size < CIRCLE)
+  if (d->setting.seed == 2 && size < CIRCLE)
     return LOWEST + (CIRCLE - align - x);
-  if (d->seed == 3 && size < CIRCLE)
-    return 2 * LOWEST + draw(d->seed, d->step) % CIRCLE / align * align;
-  return LOWEST + draw(d->seed, d->step) % range / align * align;
+  if (d->setting.seed == 3 && size < CIRCLE)
+    return 2 * LOWEST + draw(d->setting.seed, d->step) % CIRCLE / align * align;
+  return LOWEST + draw(d->setting.seed, d->step) % range / align * align;
 }
 
 /* glibc asks for the library's file, or first for room that it finds an aligned place in. */
@@ -137,11 +174,11 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
                             : regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
   regs->REG_ARG1 = library && run_of(d) < 3
                        ? place_of_library(d)
-                       : place_of_mapping(d, regs->REG_ARG2, library ? d->align : 4096);
+                       : place_of_mapping(d, regs->REG_ARG2, library ? d->setting.align : 4096);
   (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
 }
 
-static bool is_thread_of(int tid, int pid)
+bool is_thread_of(int tid, int pid)
 {
   char *path = xprintf("/proc/%d/task/%d", pid, tid);
   bool is = tid == pid || access(path, F_OK) == 0;
@@ -157,26 +194,26 @@ static bool call_begins(int pid, struct displacement *d)
     return false;
   if (regs.REG_SYSCALL == SYS_mmap)
     displace(pid, d, &regs);
-  else if (regs.REG_SYSCALL != SYS_getppid)
-    return clock_begin(pid, &regs, d->shift);
-  else if (is_thread_of(pid, d->pid)) { /* a child of init's has its own parent */
-    regs.REG_SYSCALL = (unsigned long)-1;
-    regs.REG_RESULT = (unsigned long)getpid() + run_of(d) + 1;
-    (void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-  }
+  else if (d->setting.steady && steady_call(pid, &regs, d))
+    ;
+  else if (regs.REG_SYSCALL != SYS_getppid) {
+    d->asked |= THING_TIME;
+    return clock_begin(pid, &regs, &d->clock);
+  } else if (is_thread_of(pid, d->pid)) /* a child of init's has its own parent */
+    child_give(pid, &regs, trace_parent(d->setting.seed));
   return false;
 }
 
-static void call_ends(int pid, const struct displacement *d)
+static void call_ends(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
   if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
-    clock_end(pid, &regs, d->shift);
+    clock_end(pid, &regs, &d->clock);
 }
 
-/* AT_SYSINFO_EHDR of the auxiliary vector, which follows arguments and environment on the stack of
- * a program that begins (psABI AMD64, 3.4.1). */
-static void hide_vdso(int pid)
+/* The auxiliary vector, which follows arguments and environment on the stack of a program that begins
+ * (psABI AMD64, 3.4.1), without AT_SYSINFO_EHDR. */
+static void change_auxv(int pid, const struct displacement *d)
 {
   const unsigned word = sizeof(long);
   struct user_regs_struct regs;
@@ -191,6 +228,8 @@ static void hide_vdso(int pid)
   for (long type; !errno && (type = ptrace(PTRACE_PEEKDATA, pid, stack, NULL)); stack += 2 * word)
     if (type == AT_SYSINFO_EHDR)
       (void)ptrace(PTRACE_POKEDATA, pid, stack, AT_IGNORE);
+    else if (type == AT_RANDOM && d->setting.steady)
+      steady_exec(pid, (uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack + word, NULL), d);
 }
 
 bool trace_event(int pid, int status, struct displacement *d)
@@ -200,20 +239,22 @@ bool trace_event(int pid, int status, struct displacement *d)
   const int sig = WSTOPSIG(status), event = status >> 16;
   const bool end = !event && sig == (SIGTRAP | 0x80);
   struct user_regs_struct regs;
-  bool wait_for_end = false;
+  bool wait_for_end = false, answered = false;
   if (event == PTRACE_EVENT_SECCOMP)
     wait_for_end = call_begins(pid, d);
   else if (event == PTRACE_EVENT_EXEC)
-    hide_vdso(pid);
+    change_auxv(pid, d);
   else if (end)
     call_ends(pid, d);
+  else if (!event && sig == SIGSEGV && d->setting.steady && steady_fault(pid, d))
+    answered = true;
   else if (!event &&
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT)) {
     if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
       d->fault = regs.REG_IP, d->fault_signal = sig, d->fault_pid = pid;
   }
   /* an event and the stop of a new child are the tracer's; any other signal is the program's */
-  long deliver = event || end || sig == SIGSTOP ? 0 : sig;
+  long deliver = event || end || answered || sig == SIGSTOP ? 0 : sig;
   (void)ptrace(wait_for_end ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, deliver);
   return true;
 }

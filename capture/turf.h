@@ -200,10 +200,34 @@ enum { MAX_RUNS = 99, SEEDS = 100 };
 
 struct process;
 
+/* What a process gets that depends on more than the library, its options and files; bits. */
+enum thing {
+  THING_ADDRESS = 1, /* of the library and everything else */
+  THING_TIME = 2,
+  THING_PROCESS = 4,  /* ids of the process and its parent */
+  THING_RANDOM = 8,   /* getrandom(2), AT_RANDOM, /dev/urandom */
+  THING_COUNTER = 16, /* of the processor: rdtsc */
+  THING_NAME = 32,    /* of the program that loads it */
+  THING_OTHER = 64,   /* what cannot be held still */
+};
+
+/* How a process is set up. */
+struct setting {
+  unsigned seed;  /* what depends on chance depends on it: displacements, clock */
+  uint64_t align; /* of the library's address */
+  /* Everything but OTHER is the same in all processes with this seed, apart from what is varied: the
+   * time by so many nanoseconds. */
+  bool steady;
+  enum thing varied; /* or 0 */
+  int64_t ahead;
+};
+
 /* Starts the host for lib's libc on the given library file, every mapping of it displaced by
- * amounts that depend on seed only, the library to a multiple of align.  NULL and an error when it cannot. */
+ * amounts of its own.  NULL and an error when it cannot. */
 struct process *process_start(const struct options *o, const struct library *lib, const char *path,
-                              unsigned seed, uint64_t align, struct error *e);
+                              const struct setting *s, struct error *e);
+/* Which things the process has asked for so far; those that it need not ask for are always in. */
+unsigned process_asked(const struct process *p);
 /* The file that it loads, with no symbolic link in its name. */
 const char *process_path(const struct process *p);
 /* What it is busy with from now on, for the message when it comes to grief. */
@@ -216,46 +240,45 @@ const char *process_line(struct process *p, struct error *e);
 int process_read(struct process *p, void *out, size_t n, struct error *e);
 /* Where it stopped when it was killed by a signal, 0 when it was not. */
 uint64_t process_fault(const struct process *p);
+/* Its id, as wait(2) knows it. */
+int process_id(const struct process *p);
 void process_end(struct process *p);
 /* Makes process_start's children die with the program, on signals too; call it once. */
 void process_setup(void);
 
-/* trace.c: displacing the mappings of a child; Linux ptrace(2) and seccomp(2) */
+/* trace.c (clock.c steady.c): displacing the mappings of a child, and what else it gets; Linux ptrace(2)
+ * and seccomp(2) */
+
+struct clock {
+  int64_t shift;  /* nanoseconds that the clocks go before */
+  bool steady;    /* they go on by */
+  uint64_t calls; /* when they are asked */
+};
 
 /* How the mappings of a process are displaced. */
 struct displacement {
-  unsigned seed;       /* what all depends on */
-  uint64_t align;      /* of the library's address */
+  struct setting setting;
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   int pid;             /* the process itself, not one that it starts */
-  long shift;          /* seconds that its clocks go before */
-  uint64_t step;       /* mappings so far */
+  struct clock clock;
+  uint64_t step;         /* mappings so far */
+  uint64_t drawn, ticks; /* random bytes and looks at the counter so far, when they are answered */
+  unsigned asked;        /* enum thing */
   /* the last signal of those that a fault raises: at which instruction of which process */
   uint64_t fault;
   int fault_signal, fault_pid;
 };
-/* Sets what follows from the seed. */
+/* Sets what follows from the setting. */
 void trace_prepare(struct displacement *d);
+/* What getppid(2) says in a process with that seed, unless it is steady. */
+int trace_parent(unsigned seed);
 /* In the child, before exec: 0, or -1 and errno. */
 int trace_me(const struct displacement *d);
 /* After the child has stopped for the first time: 0, or -1 and errno. */
 int trace_begin(int pid);
 /* Handles one wait status of the child or a descendant; false when it was no stop. */
 bool trace_event(int pid, int status, struct displacement *d);
-
-/* clock.c: the time that a traced process sees; all in seconds */
-
-struct sock_filter;
-struct user_regs_struct;
-/* How far the clocks of a run go before; 0 for the first. */
-long clock_shift(unsigned run);
-/* Appends to a filter that has loaded the number of the system call what stops at those that have to do
- * with time, and returns the number of instructions, of which it has written at most room. */
-size_t clock_filter(struct sock_filter *to, size_t room);
-/* At the start of such a call.  True when its end has to be handled as well, by clock_end. */
-bool clock_begin(int pid, struct user_regs_struct *regs, long shift);
-void clock_end(int pid, struct user_regs_struct *regs, long shift);
 
 /* capture.c: what one process looked like after init */
 
@@ -283,6 +306,7 @@ struct allocation {
 struct capture {
   struct process *process; /* still there, to be asked */
   const struct library *lib;
+  unsigned seed;
   uint64_t bias;
   uint64_t frame;  /* run-time address of the frame that called init */
   uint64_t thread; /* pthread_self() there */
@@ -308,8 +332,8 @@ void module_cache_free(struct module_cache *c);
 /* init: run the init functions (a live capture), or only load (a frozen library).  In case of failure,
  * too, the caller frees it. */
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, unsigned seed, uint64_t align, bool init,
-                 struct module_cache *cache, struct error *e);
+                 const char *path, const struct setting *s, bool init, struct module_cache *cache,
+                 struct error *e);
 void capture_free(struct capture *c);
 /* Run-time address the symbol has for the library: what its slot holds, or by name when slot is 0
  * (version may be ""), 0 when there is none; held: the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
@@ -379,6 +403,9 @@ struct finding {
   unsigned size;
   enum cause cause;
   char what[96]; /* the module or mapping it leads to */
+  /* MOVES, BASE, VARIES: enum thing, what it varies with; 0 when that was not to be seen */
+  unsigned varies;
+  bool plain; /* VARIES: it is the time, or the id of the process, and nothing made of it */
 };
 
 struct range {
@@ -391,6 +418,7 @@ struct plan {
   LIST(struct site) sites; /* by offset, none over another */
   LIST(struct import) imports;
   LIST(struct finding) findings; /* by offset */
+  LIST(struct finding) plain;    /* those that are frozen as they were in run 0, with a warning */
   LIST(struct range) keeps;      /* by policy: what may differ here stays as it was in run 0 */
   LIST(struct urf_protection) protections;
   struct bytes recipe;  /* as in struct urf_note */
@@ -502,10 +530,16 @@ void report_findings(FILE *f, const struct library *lib, const struct plan *plan
 void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
                     const struct capture *runs, size_t n);
 
+/* What findings vary with, in words; owned by the caller. */
+char *report_things(unsigned things);
+
 /* summary.c */
 
 /* Of what a user should know before the library meets a program. */
 void report_warnings(FILE *f, const struct library *lib);
+/* Of what is frozen although it varies, as it was in c. */
+void report_plain(FILE *f, const struct library *lib, const struct plan *plan,
+                  const struct capture *c);
 
 /* What the freeze did; json: the same facts and the warnings for a program. */
 struct summary {

@@ -36,6 +36,22 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
 /* Frees the runs and the plan. */
 void runs_free(struct work *w);
 
+/* causes.c */
+
+/* Says of the findings what they vary with, and lets those pass that are plain; no more than that is
+ * wrong when a process does not come to its end. */
+int find_causes(struct work *w, struct error *e);
+/* Whether it varies with addresses alone, or with something else that matters. */
+bool is_keyed(const struct finding *f);
+bool comes_by_itself(const struct finding *f);
+/* Whether bytes have changed as the time does in so many nanoseconds: as a number in a usual unit, or in
+ * one digit.  As they were counts. */
+bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t size,
+                     uint64_t passed);
+/* Whether the n bytes of the region (of that size) at the offset are that number, or part of its digits. */
+bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
+                  uint64_t number);
+
 /* freeze.c */
 
 /* Says what is going on, where somebody waits and it takes a while; i of n, or n 0. */

@@ -1,0 +1,329 @@
+/* What the words vary with that no rule explains: init runs in processes that have everything in common,
+ * addresses and time included, and then one thing after the other is varied.
+ *
+ * Whoever made a seed of the time has frozen a seed.  So only the time itself is let pass, which goes on
+ * by as much as the clock does, in any unit, and the id of a process itself. */
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "work.h"
+
+/* Processes with nothing varied that tell what comes by itself: a random bit is the same in all of those
+ * for words that would be taken for keyed by addresses with 1 in 256. */
+enum { REPEATS = 8 };
+
+/* Nanoseconds: another number in any unit up to hundredths of a second. */
+enum { FRACTION = 20002003 };
+
+struct study {
+  struct work *w;
+  struct capture base;
+  bool *steps; /* per finding: it has gone on as the clock did, so far */
+};
+
+static bool is_studied(const struct finding *f)
+{
+  return f->cause == FIND_MOVES || f->cause == FIND_BASE || f->cause == FIND_VARIES;
+}
+
+bool is_keyed(const struct finding *f)
+{
+  return is_studied(f) && f->varies == THING_ADDRESS;
+}
+
+bool comes_by_itself(const struct finding *f)
+{
+  return is_studied(f) && !f->plain && f->varies != THING_ADDRESS;
+}
+
+/* pure functions over bytes */
+
+static uint64_t number_at(const unsigned char *p, size_t size)
+{
+  uint64_t n = 0;
+  memcpy(&n, p, size < sizeof n ? size : sizeof n);
+  return n;
+}
+
+/* Units that clocks are read in, in nanoseconds. */
+#define SECOND ((uint64_t)1000000000)
+static const uint64_t units[] = {1,      100,         1000,          1000000,       SECOND / 100,
+                                 SECOND, 60 * SECOND, 3600 * SECOND, 86400 * SECOND};
+enum { UNITS = sizeof units / sizeof *units };
+
+/* Whether a number of so many bytes has gone on as a clock does. */
+static bool counts_time(uint64_t from, uint64_t to, size_t size, uint64_t passed)
+{
+  const uint64_t mask = ~(uint64_t)0 >> (64 - 8 * size), by = (to - from) & mask;
+  for (size_t i = 0; i < UNITS; i++)
+    if (passed >= units[i] && by == (passed / units[i] & mask))
+      return true;
+  return false;
+}
+
+/* The same for a floating-point number, up to rounding. */
+static bool counts_in_fractions(const unsigned char *from, const unsigned char *to, uint64_t passed)
+{
+  double a, b;
+  memcpy(&a, from, sizeof a);
+  memcpy(&b, to, sizeof b);
+  for (size_t i = 0; i < UNITS; i++) {
+    const double by = (double)passed / (double)units[i];
+    if (fabs(b - a - by) < by / 1000)
+      return true;
+  }
+  return false;
+}
+
+/* One digit of a text has become the next. */
+static bool counts_in_digits(const unsigned char *from, const unsigned char *to, size_t size)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < size; i++) {
+    if (from[i] == to[i])
+      continue;
+    if (!isdigit(from[i]) || !isdigit(to[i]) || to[i] != from[i] + 1)
+      return false;
+    n++;
+  }
+  return n == 1;
+}
+
+bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t size,
+                     uint64_t passed)
+{
+  const size_t half = size / 2;
+  if (memcmp(from, to, size) == 0 || counts_in_digits(from, to, size))
+    return true;
+  if (size < 4 || size > sizeof(uint64_t)) /* as small numbers look anything might */
+    return false;
+  if (counts_time(number_at(from, size), number_at(to, size), size, passed))
+    return true;
+  return size == sizeof(uint64_t) && (counts_in_fractions(from, to, passed) ||
+                                      (goes_with_clock(from, to, half, passed) &&
+                                       goes_with_clock(from + half, to + half, half, passed)));
+}
+
+bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
+                  uint64_t number)
+{
+  size_t start = offset, end;
+  if ((n == 4 || n == 8) && number_at(region + offset, n) == number)
+    return true;
+  while (start < offset + n && !isdigit(region[start]))
+    start++;
+  while (start && isdigit(region[start - 1]))
+    start--;
+  for (end = start; end < size && isdigit(region[end]);)
+    end++;
+  char *text = xprintf("%ju", (uintmax_t)number);
+  bool is = strlen(text) == end - start && memcmp(text, region + start, end - start) == 0;
+  free(text);
+  return is;
+}
+
+/* the study */
+
+static bool same_blocks(const struct capture *a, const struct capture *b)
+{
+  if (a->size != b->size || a->blocks.n != b->blocks.n)
+    return false;
+  for (size_t i = 0; i < a->blocks.n; i++)
+    if (a->blocks.at[i].start != b->blocks.at[i].start ||
+        a->blocks.at[i].size != b->blocks.at[i].size)
+      return false;
+  return true;
+}
+
+static bool is_same(const struct study *s, const struct capture *c, const struct finding *f)
+{
+  const unsigned word = s->w->lib.word;
+  const unsigned char *a = s->base.region + f->offset, *b = c->region + f->offset;
+  if (f->cause == FIND_MOVES)
+    return get_word(a, word) - s->base.bias == get_word(b, word) - c->bias;
+  return memcmp(a, b, f->size) == 0;
+}
+
+/* 0 when it could not be had either, because init did not come to its end there: then *c is empty. */
+static int observe(struct study *s, const struct setting *setting, struct capture *c,
+                   struct error *e)
+{
+  struct error own = {0};
+  struct work *w = s->w;
+  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, true, w->cache, &own))
+    return 0;
+  capture_free(c);
+  int status = own.status == REFUSED ? 0 : fail(e, own.status, "%s", own.text);
+  error_free(&own);
+  return status;
+}
+
+/* One more process; what is not the same there varies with that thing. */
+static int vary(struct study *s, unsigned seed, enum thing thing, int64_t ahead, struct error *e)
+{
+  struct plan *plan = &s->w->plan;
+  const struct setting setting = {.seed = seed,
+                                  .align = s->w->runs[0].align,
+                                  .steady = true,
+                                  .varied = thing == THING_OTHER ? 0 : thing,
+                                  .ahead = ahead};
+  struct capture c = {0};
+  if (observe(s, &setting, &c, e))
+    return -1;
+  const bool alike = c.region && s->base.region && same_blocks(&s->base, &c);
+  for (size_t i = 0; i < plan->findings.n; i++) {
+    struct finding *f = &plan->findings.at[i];
+    if (!is_studied(f) || (alike && is_same(s, &c, f)))
+      continue;
+    f->varies |= thing;
+    s->steps[i] &=
+        alike && thing == THING_TIME &&
+        goes_with_clock(s->base.region + f->offset, c.region + f->offset, f->size, (uint64_t)ahead);
+  }
+  capture_free(&c);
+  return 0;
+}
+
+static int vary_all(struct study *s, struct error *e)
+{
+  static const struct {
+    enum thing thing;
+    unsigned seed;
+    uint64_t ahead;
+  } tries[] = {
+      {THING_OTHER, 1, 0},
+      {THING_RANDOM, 1, 0},
+      {THING_PROCESS, 1, 0},
+      {THING_TIME, 1, FRACTION},
+      {THING_TIME, 1, SECOND},
+      {THING_TIME, 1, 60 * SECOND},
+      {THING_TIME, 1, 3600 * SECOND},
+      {THING_COUNTER, 1, 0},
+      {THING_NAME, 1, 0},
+      {THING_ADDRESS, 2, 0},
+      {THING_ADDRESS, 3, 0},
+  };
+  const size_t n = sizeof tries / sizeof *tries;
+  const unsigned asked = process_asked(s->base.process);
+  for (size_t i = 0; i < n; i++) {
+    progress(s->w, "looking for causes", i + 1, n);
+    if (asked & tries[i].thing &&
+        vary(s, tries[i].seed, tries[i].thing, (int64_t)tries[i].ahead, e))
+      return -1;
+  }
+  return 0;
+}
+
+/* What would be cured by other addresses had better not come by itself. */
+static int repeat(struct study *s, struct error *e)
+{
+  struct plan *plan = &s->w->plan;
+  for (size_t n = 1; n < REPEATS; n++) {
+    size_t i = 0;
+    while (i < plan->findings.n && !is_keyed(&plan->findings.at[i]))
+      i++;
+    if (i < plan->findings.n && vary(s, 1, THING_OTHER, 0, e))
+      return -1;
+  }
+  return 0;
+}
+
+/* Whether the bytes are the id of the process, or of its parent, in every run. */
+static bool is_id(const struct work *w, size_t offset, size_t size)
+{
+  bool own = true, parent = true, same = true;
+  for (size_t r = 0; r < w->n; r++) {
+    const struct capture *c = &w->runs[r];
+    const uint64_t id = (uint64_t)process_id(c->process), parents = (uint64_t)trace_parent(c->seed);
+    own &= is_number_at(c->region, w->plan.size, offset, size, id);
+    parent &= is_number_at(c->region, w->plan.size, offset, size, parents);
+    same &= memcmp(c->region + offset, w->runs[0].region + offset, size) == 0;
+  }
+  return own || parent || same ||
+         (size == 8 && is_id(w, offset, size / 2) && is_id(w, offset + size / 2, size / 2));
+}
+
+static void judge_plain(struct study *s)
+{
+  struct plan *plan = &s->w->plan;
+  for (size_t i = 0; i < plan->findings.n; i++) {
+    struct finding *f = &plan->findings.at[i];
+    if (f->varies & THING_OTHER) /* then anything seems to have an influence */
+      f->varies = THING_OTHER;
+    if (f->cause != FIND_VARIES)
+      continue;
+    f->plain = s->steps[i] && f->varies == THING_TIME;
+    if (!f->plain && is_id(s->w, f->offset, f->size)) {
+      f->plain = true;
+      f->varies = THING_PROCESS;
+    }
+  }
+}
+
+static int study(struct study *s, struct error *e)
+{
+  const struct capture *run = &s->w->runs[0];
+  const struct setting setting = {.seed = 1, .align = run->align, .steady = true};
+  for (size_t i = 0; i < s->w->plan.findings.n; i++)
+    s->steps[i] = true;
+  if (observe(s, &setting, &s->base, e))
+    return -1;
+  if (!s->base.region || !same_blocks(&s->base, run)) { /* it would not be about the same words */
+    for (size_t i = 0; i < s->w->plan.findings.n; i++)
+      s->w->plan.findings.at[i].varies = THING_OTHER;
+  } else if (vary_all(s, e) || repeat(s, e))
+    return -1;
+  judge_plain(s);
+  return 0;
+}
+
+/* A number whose lower half varies carries into the upper one another time. */
+static unsigned carries_to(const struct plan *plan, const struct finding *f, unsigned word)
+{
+  const size_t end = f->offset + f->size, whole = f->offset + word;
+  if (2 * f->size != word || f->offset % word || whole > plan->size)
+    return f->size;
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].offset < whole && plan->sites.at[i].offset + plan->sites.at[i].size > end)
+      return f->size;
+  return get_word(plan->image + f->offset, word) >> 8 * f->size ? word : f->size;
+}
+
+/* Frozen as it was, with a warning. */
+static void let_pass(struct work *w)
+{
+  struct plan *plan = &w->plan;
+  size_t left = 0;
+  for (size_t i = 0; i < plan->findings.n; i++) {
+    struct finding f = plan->findings.at[i];
+    if (!f.plain) {
+      plan->findings.at[left++] = f;
+      continue;
+    }
+    f.size = carries_to(plan, &f, w->lib.word);
+    *PUSH(&plan->plain) = f;
+    *PUSH(&plan->keeps) = (struct range){f.offset, f.size};
+    *PUSH(&plan->sites) = (struct site){.offset = f.offset, .size = f.size, .kind = SITE_KEEP};
+  }
+  plan->findings.n = left;
+  plan_sort(plan);
+}
+
+int find_causes(struct work *w, struct error *e)
+{
+  size_t i = 0;
+  while (i < w->plan.findings.n && !is_studied(&w->plan.findings.at[i]))
+    i++;
+  if (i == w->plan.findings.n)
+    return 0;
+  struct study s = {.w = w, .steps = xalloc(w->plan.findings.n * sizeof *s.steps)};
+  int status = study(&s, e);
+  if (!status)
+    let_pass(w);
+  capture_free(&s.base);
+  free(s.steps);
+  return status;
+}
