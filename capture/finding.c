@@ -87,6 +87,26 @@ static void narrow(const struct context *x, struct finding *f)
   f->offset += low ? 0 : half;
 }
 
+static bool is_pointer(const struct context *x, size_t start)
+{
+  const uint64_t target = value_in(x, 0, start) - x->runs[0].bias;
+  for (size_t r = 1; r < x->n; r++)
+    if (value_in(x, r, start) - x->runs[r].bias != target)
+      return false;
+  return in_image(x, target);
+}
+
+/* Bytes in front of a pointer that stands at an odd address are not a word with the start of that. */
+static bool ends_before_pointer(const struct context *x, struct finding *f, size_t d)
+{
+  for (size_t start = d + 1; start < f->offset + f->size; start++)
+    if (is_free(x, start, x->word) && is_pointer(x, start)) {
+      *f = (struct finding){.offset = d, .size = (unsigned)(start - d), .cause = FIND_VARIES};
+      return true;
+    }
+  return false;
+}
+
 /* The word around d: aligned when it can be, else one that leads into the image, else the bytes up
  * to the next thing that is explained. */
 struct finding finding_at(const struct context *x, size_t d)
@@ -94,7 +114,7 @@ struct finding finding_at(const struct context *x, size_t d)
   struct finding f = {.offset = d - d % x->word, .size = x->word};
   if (is_free(x, f.offset, f.size)) {
     describe(x, &f);
-    if (f.cause != FIND_VARIES)
+    if (f.cause != FIND_VARIES || ends_before_pointer(x, &f, d))
       return f;
   }
   for (size_t start = d >= x->word ? d - x->word + 1 : 0; start <= d; start++)

@@ -220,6 +220,18 @@ static void test_rotated(void)
   CHECK(plan.sites.n == 0 && plan.findings.n >= 3);
 }
 
+/* What varies in front of a pointer at an odd address has the bytes up to that. */
+static void test_before_odd(void)
+{
+  start();
+  for (int r = 0; r < RUNS; r++)
+    run[r].region[16] = (unsigned char)r;
+  set_all(19, bias, DATA);
+  go(NULL);
+  CHECK(plan.findings.n == 1 && is_finding(16, FIND_VARIES) && plan.findings.at[0].size == 3);
+  CHECK(site_at(19) && site_at(19)->kind == SITE_POINTER);
+}
+
 static void test_not_pointers(void)
 {
   start();
@@ -413,6 +425,7 @@ int main(void)
   test_diff();
   test_pointers();
   test_rotated();
+  test_before_odd();
   test_not_pointers();
   test_imports();
   test_thread();
