@@ -175,6 +175,7 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
 {
   process_doing(c->process, "a function of URF_ON_FREEZE, or the end of the capture,");
   const char *line = process_ask(c->process, e, "seal");
+  int has_hooks;
   const bool frozen = line && sscanf(line, "frozen %" SCNx64, &c->tls) == 1;
   if (frozen && live)
     return fail(e, REFUSED,
@@ -186,10 +187,11 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
   if (!line || !live ||
       sscanf(line,
              "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-             " %" SCNx64 " %ld %" SCNx64 " %lu",
+             " %" SCNx64 " %ld %" SCNx64 " %lu %d",
              &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
-             &s->n_allocations, &s->threads, &c->tls, &s->refused) != 10)
+             &s->n_allocations, &s->threads, &c->tls, &s->refused, &has_hooks) != 11)
     return unexpected(lib, line, e);
+  c->has_hooks = has_hooks;
   return check_sealed(lib, s, e);
 }
 

@@ -230,7 +230,7 @@ static void refuse(struct context *x, size_t d)
 
 /* words that the dynamic linker writes */
 
-static void keep_slot(struct context *x, struct site s)
+void keep_slot(struct context *x, struct site s)
 {
   const struct library *lib = x->lib;
   unsigned char *at = x->plan->image + s.offset;
@@ -246,8 +246,7 @@ static void keep_slot(struct context *x, struct site s)
 static void look_at_slot(struct context *x, const struct slot *slot)
 {
   size_t at = slot->address - x->lib->note.data;
-  if (slot->kind == SLOT_RELATIVE || at + x->word > x->plan->size ||
-      policy_on(x, ACT_ZERO, at, x->word))
+  if (slot->kind == SLOT_RELATIVE || at + x->word > x->plan->size || is_settled(x, at, x->word))
     return;
   if (slot->kind == SLOT_OTHER) {
     keep_slot(x, (struct site){.offset = at,
@@ -268,6 +267,12 @@ static void look_at_slot(struct context *x, const struct slot *slot)
 static int by_offset(const void *a, const void *b)
 {
   const struct site *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+  const struct finding *x = a, *y = b;
   return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
@@ -317,7 +322,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   plan->image = xalloc(plan->size);
   copy_sparse(plan->image, runs[0].region, plan->size);
   sort_policy(&x);
-  clear_by_policy(&x);
+  apply_policy(&x);
   for (size_t i = 0; i < lib->slots.n; i++)
     look_at_slot(&x, &lib->slots.at[i]);
   plan_sort(plan);
@@ -326,6 +331,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   for (size_t i = 0; i < spans->list.n; i++)
     explain_span(&x, &spans->list.at[i]);
   plan_sort(plan);
+  sort(plan->findings.at, plan->findings.n, sizeof *plan->findings.at, compare_findings);
   name_own_symbols(&x);
   note_keeps(&x);
   for (size_t i = 0; i < runs[0].protections.n; i++)

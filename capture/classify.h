@@ -50,6 +50,8 @@ bool is_free(const struct context *x, size_t start, size_t size);
 /* A link-time address, tag bits included. */
 bool in_image(const struct context *x, uint64_t address);
 const struct mapping *mapping_of(const struct capture *c, uint64_t address);
+/* A word that stays the dynamic linker's own; its kind and what goes with that are set. */
+void keep_slot(struct context *x, struct site s);
 /* Another site, behind all that are explained already or in any order before the first span. */
 void add_site(struct context *x, struct site s);
 
@@ -59,8 +61,10 @@ void add_site(struct context *x, struct site s);
 void sort_policy(struct context *x);
 /* The first line with this action that has all of the bytes, or NULL. */
 struct policy_line *policy_on(const struct context *x, enum action action, size_t at, size_t size);
-/* Before anything else is explained. */
-void clear_by_policy(struct context *x);
+/* Before anything else is explained: all lines but those that keep. */
+void apply_policy(struct context *x);
+/* Whether such a line has all of the bytes. */
+bool is_settled(const struct context *x, size_t at, size_t size);
 /* Afterwards: the proof needs to know of lines that keep. */
 void note_keeps(struct context *x);
 

@@ -156,8 +156,8 @@ static void write_recipe(struct work *w)
     put_line(b, "keep %zx %zx", plan->keeps.at[i].offset, plan->keeps.at[i].size);
   for (size_t i = 0; i < plan->sites.n; i++) {
     const struct site *s = &plan->sites.at[i];
-    if (s->kind == SITE_ZERO)
-      put_line(b, "zero %zx %zx", s->offset, s->size);
+    if (s->kind == SITE_ZERO || s->kind == SITE_RETHAW)
+      put_line(b, s->kind == SITE_ZERO ? "zero %zx %zx" : "rethaw %zx %zx", s->offset, s->size);
     else if (s->kind == SITE_DEAD)
       put_line(b, "dead %zx", s->offset);
   }
@@ -228,6 +228,38 @@ static int prove_references(struct work *w, struct error *e)
   return status;
 }
 
+static bool is_zero(const unsigned char *at, size_t n)
+{
+  return n && !*at && memcmp(at, at + 1, n - 1) == 0;
+}
+
+/* What the library's hooks had to set again, and what is still zero when they have run. */
+static int prove_hooks(struct work *w, const char *path, struct error *e)
+{
+  struct plan *plan = &w->plan;
+  int status = 0;
+  for (size_t i = 0; i < plan->sites.n && !status; i++) {
+    const struct site *s = &plan->sites.at[i];
+    bool set = s->kind == SITE_RETHAW;
+    for (size_t r = 0; r < w->n && set; r++)
+      set = !is_zero(w->runs[r].region + s->offset, s->size);
+    if (!set)
+      continue;
+    unsigned char *now = xalloc(s->size);
+    status = capture_read(&w->proof, w->lib.note.data + s->offset, s->size, now, e);
+    if (!status && is_zero(now, s->size)) {
+      char *place = report_place(&w->lib, &w->runs[0], s->offset);
+      status = fail(e, MISMATCH,
+                    "%s: %s is still zero when the functions of URF_ON_THAW have run; have one set "
+                    "it, or use the action zero where the library sets it at first use",
+                    path, place);
+      free(place);
+    }
+    free(now);
+  }
+  return status;
+}
+
 /* The frozen file, loaded, against the plan. */
 static int prove_frozen(struct work *w, const char *path, struct error *e)
 {
@@ -238,7 +270,8 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
     return -1;
   }
   return hold_against(w, &w->proof, true, w->o->input, "the frozen library, once loaded, are", e) ||
-                 prove_references(w, e) || capture_thaw(&w->proof, e)
+                 prove_references(w, e) || capture_thaw(&w->proof, e) ||
+                 prove_hooks(w, w->o->input, e)
              ? -1
              : 0;
 }

@@ -290,10 +290,10 @@ static void seal(const struct link_map *map)
   }
   handshake.seal();
   unsigned long n_threads = count_threads(); /* hooks may have ended some */
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu\n", (unsigned long)handshake.top,
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      (unsigned long)tls, (unsigned long)handshake.refused);
+      (unsigned long)tls, (unsigned long)handshake.refused, handshake.thaw != NULL);
 }
 
 /* version is "-" for any; held: what the pointer there points to */

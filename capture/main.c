@@ -30,7 +30,7 @@ static const struct {
     {'r', false, "runs", "N", "how often to run init and compare, 2 to 99 (default 3)"},
     {'p', false, "policy", "FILE",
      "what to do where runs differ; one WHAT ACTION REASON a line,\n"
-     "ACTION being keep or zero"},
+     "ACTION being zero, keep, transient, rethaw or refuse"},
     {'s', false, "suggest", NULL, "print the policy that would accept what is found"},
     {'H', false, "host", "PROGRAM",
      "the process that loads the library (default: the one that\n"

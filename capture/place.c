@@ -298,16 +298,25 @@ static void read_recipe_line(void *context, const char *word, const char *argume
   struct reader *r = context;
   size_t offset = 0, size = r->lib->word;
   int n = sscanf(argument, "%zx %zx", &offset, &size);
-  bool keep = strcmp(word, "keep") == 0, zero = strcmp(word, "zero") == 0;
-  if (!keep && !zero && strcmp(word, "dead") != 0)
+  static const struct {
+    const char *word;
+    int numbers;
+    enum kind kind;
+  } words[] = {{"keep", 2, SITE_KEEP},
+               {"zero", 2, SITE_ZERO},
+               {"rethaw", 2, SITE_RETHAW},
+               {"dead", 1, SITE_DEAD}};
+  size_t i = 0;
+  while (i < sizeof words / sizeof *words && strcmp(words[i].word, word) != 0)
+    i++;
+  if (i == sizeof words / sizeof *words)
     return;
-  if (n != (keep || zero ? 2 : 1) || offset > r->plan->size || size > r->plan->size - offset)
+  if (n != words[i].numbers || offset > r->plan->size || size > r->plan->size - offset)
     r->bad = true;
-  else if (keep)
+  else if (words[i].kind == SITE_KEEP)
     *PUSH(&r->plan->keeps) = (struct range){offset, size};
   else
-    *PUSH(&r->plan->sites) =
-        (struct site){.offset = offset, .size = size, .kind = zero ? SITE_ZERO : SITE_DEAD};
+    *PUSH(&r->plan->sites) = (struct site){.offset = offset, .size = size, .kind = words[i].kind};
 }
 
 /* What the dynamic linker still does in the region. */

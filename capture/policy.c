@@ -18,11 +18,12 @@ struct target {
 
 static const struct {
   const char *word;
-  enum action action; /* ACT_NONE: not in this version */
+  enum action action;
 } actions[] = {
-    {"keep", ACT_KEEP},   {"zero", ACT_ZERO},   {"transient", ACT_NONE},
-    {"rethaw", ACT_NONE}, {"refuse", ACT_NONE},
+    {"zero", ACT_ZERO},     {"keep", ACT_KEEP},     {"transient", ACT_TRANSIENT},
+    {"rethaw", ACT_RETHAW}, {"refuse", ACT_REFUSE},
 };
+#define ACTION_NAMES "zero, keep, transient, rethaw or refuse"
 
 /* Adds "FILE:LINE: message" to the complaints, which are shown all at once. */
 __attribute__((format(printf, 4, 5))) static void complain(struct bytes *b, const struct policy *p,
@@ -116,15 +117,12 @@ static enum action find_action(struct bytes *b, const struct policy *p, unsigned
   size_t i = 0, n = sizeof actions / sizeof *actions;
   while (i < n && strcmp(actions[i].word, word) != 0)
     i++;
-  if (i < n && actions[i].action != ACT_NONE)
-    return actions[i].action;
   if (i < n)
-    complain(b, p, line, "%s: action %s is not supported by this version; keep and zero are", what,
-             word);
-  else if (*word)
-    complain(b, p, line, "%s: unknown action %s; keep and zero are known", what, word);
+    return actions[i].action;
+  if (*word)
+    complain(b, p, line, "%s: unknown action %s; an action is " ACTION_NAMES, what, word);
   else
-    complain(b, p, line, "%s: no action; a line is WHAT ACTION REASON, an action keep or zero",
+    complain(b, p, line, "%s: no action; a line is WHAT ACTION REASON, an action " ACTION_NAMES,
              what);
   return ACT_NONE;
 }
@@ -148,14 +146,19 @@ static void parse_line(struct policy *p, struct bytes *b, char *text, unsigned l
     complain(b, p, line, "%s: only the action keep is for what is outside the library", what);
   else if ((action = find_action(b, p, line, what, word)) == ACT_NONE)
     ;
+  else if (action == ACT_TRANSIENT && t.heap)
+    complain(b, p, line, "%s: memory has no initialiser to start from again; zero clears it", what);
   else if (!*text)
     complain(b, p, line, "%s: a reason is required behind the action: why is it right?", what);
   else if (is_placeholder(text))
     complain(b, p, line, "%s: put the reason in place of the word REASON: why is it right?", what);
   else {
     struct policy_line *l = PUSH(&p->lines);
-    *l = (struct policy_line){
-        .what = xstrdup(what), .reason = xstrdup(text), .action = action, .line = line};
+    *l = (struct policy_line){.what = xstrdup(what),
+                              .reason = xstrdup(text),
+                              .action = action,
+                              .file = p->path,
+                              .line = line};
     l->process = t.process ? l->what + 8 : NULL;
   }
   free(t.name);
@@ -273,7 +276,10 @@ static char *bind_symbol(struct policy_line *l, const struct target *t, struct o
                          const struct capture *c)
 {
   uint64_t start = 0, end = 0;
-  if (t->has_nth || !find_part(o->lib, c, t->name, &start, &end)) {
+  const bool is_part = !t->has_nth && find_part(o->lib, c, t->name, &start, &end);
+  if (is_part && l->action == ACT_TRANSIENT)
+    return xstrdup("a variable can be transient, not a part of the library");
+  if (!is_part) {
     char *wrong = find_symbol(t, o, &start, &end);
     if (wrong)
       return wrong;
@@ -282,6 +288,7 @@ static char *bind_symbol(struct policy_line *l, const struct target *t, struct o
   return wrong ? xprintf("%s %s", t->name, wrong) : NULL;
 }
 
+/* What is refused may be there or not. */
 static char *bind_heap(struct policy_line *l, const struct target *t, const struct owners *o,
                        const struct capture *c)
 {
@@ -289,9 +296,33 @@ static char *bind_heap(struct policy_line *l, const struct target *t, const stru
   const char *wrong = bind_blocks(l, t, o, c, &n);
   if (wrong)
     return xprintf("%s %s", t->name, wrong);
-  if (!l->ranges.n)
+  if (!l->ranges.n && (l->action != ACT_REFUSE || !is_function(o->lib, t->name)))
     return xprintf("%s has %zu block%s after init", t->name, n, n == 1 ? "" : "s");
   return NULL;
+}
+
+/* Whether the address lies inside of a word that the dynamic linker writes. */
+static bool is_in_slot(const struct library *lib, uint64_t address)
+{
+  size_t lo = 0, hi = lib->slots.n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (lib->slots.at[middle].address < address)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo && address < lib->slots.at[lo - 1].address + lib->word;
+}
+
+static bool cuts_slot(const struct policy_line *l, const struct library *lib)
+{
+  for (size_t r = 0; r < l->ranges.n; r++) {
+    const uint64_t start = lib->note.data + l->ranges.at[r].offset;
+    if (is_in_slot(lib, start) || is_in_slot(lib, start + l->ranges.at[r].size))
+      return true;
+  }
+  return false;
 }
 
 static void bind_line(const struct policy *p, struct policy_line *l, struct owners *o,
@@ -303,10 +334,48 @@ static void bind_line(const struct policy *p, struct policy_line *l, struct owne
   l->ranges.n = 0;
   if (!why && !t.process) /* which is about no bytes */
     why = t.heap ? bind_heap(l, &t, o, c) : bind_symbol(l, &t, o, c);
+  if (!why && l->action != ACT_KEEP && cuts_slot(l, o->lib))
+    why = xstrdup("begins or ends within a pointer that the dynamic linker writes");
+  if (!why && l->action == ACT_RETHAW && !c->has_hooks)
+    why = xprintf("%s has no function that sets it at load; write one for URF_ON_THAW (urf.h), or "
+                  "use zero where the library sets it at first use",
+                  o->lib->path);
   if (why)
     complain(wrong, p, l->line, "%s: %s", l->what, why);
   free(why);
   free(t.name);
+}
+
+struct claim {
+  const struct range *range;
+  const struct policy_line *line;
+};
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct claim *x = a, *y = b;
+  if (x->range->offset != y->range->offset)
+    return x->range->offset < y->range->offset ? -1 : 1;
+  return x->line->line < y->line->line ? -1 : x->line->line > y->line->line;
+}
+
+/* No two lines may be about one byte: which of them would be right? */
+static void check_overlaps(const struct policy *p, struct bytes *wrong)
+{
+  LIST(struct claim) claims = {0};
+  for (size_t i = 0; i < p->lines.n; i++)
+    for (size_t r = 0; r < p->lines.at[i].ranges.n; r++)
+      *PUSH(&claims) = (struct claim){&p->lines.at[i].ranges.at[r], &p->lines.at[i]};
+  sort(claims.at, claims.n, sizeof *claims.at, by_offset);
+  for (size_t i = 1; i < claims.n; i++) {
+    const struct claim *x = &claims.at[i - 1], *y = &claims.at[i];
+    if (x->range->offset + x->range->size <= y->range->offset)
+      continue;
+    complain(wrong, p, y->line->line, "%s: line %u is about some of these bytes, too",
+             y->line->what, x->line->line);
+    break;
+  }
+  free(claims.at);
 }
 
 int policy_bind(struct policy *p, const struct library *lib, const struct capture *c,
@@ -318,6 +387,7 @@ int policy_bind(struct policy *p, const struct library *lib, const struct captur
   for (size_t i = 0; i < p->lines.n; i++)
     bind_line(p, &p->lines.at[i], &owners, c, &wrong);
   owners_free(&owners);
+  check_overlaps(p, &wrong);
   return refuse(&wrong, e);
 }
 

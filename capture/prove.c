@@ -54,8 +54,10 @@ static void look_at(struct proof *p, const struct site *s)
     break;
   }
   case SITE_DEAD:
-  case SITE_ZERO:
   case SITE_KEEP:
+  case SITE_ZERO:
+  case SITE_RETHAW:
+  case SITE_TRANSIENT:
     if (!p->thawed)
       take_image(p, s->offset, s->size);
     break;

@@ -139,15 +139,25 @@ static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64
     if (!s && (symbolic || is_link(type)) && !in_init_array(f, rela.r_offset) &&
         rela.r_offset < lib->note.transient)
       *PUSH(&lib->links) = rela.r_offset;
+    if (s)
+      s->addend = rela.r_addend;
     if (!s || !symbolic)
       continue;
     if (file_dynsym(f, symbol, &sym))
       return -1;
     s->symbol = xstrdup(sym.name);
     s->version = xstrdup(sym.sym.st_shndx == SHN_UNDEF ? sym.version : "");
-    s->addend = rela.r_addend;
   }
   return 0;
+}
+
+/* What is to be relocated is in the file. */
+static void add_relr_slot(struct library *lib, uint64_t address)
+{
+  struct slot *s = add_slot(lib, address, SLOT_RELATIVE);
+  const uint64_t offset = address - lib->note.data;
+  if (s && lib->data_size >= lib->word && offset <= lib->data_size - lib->word)
+    s->addend = (int64_t)get_word(lib->data + offset, lib->word);
 }
 
 /* RELR (gABI): an address, or a bitmap of the words behind the last one. */
@@ -161,13 +171,13 @@ static int read_relr(struct elf_file *f, struct library *lib)
   for (size_t i = 0; table && i < table->d_size / word; i++) {
     uint64_t entry = get_word((const char *)table->d_buf + i * word, word);
     if (!(entry & 1)) {
-      (void)add_slot(lib, entry, SLOT_RELATIVE);
+      add_relr_slot(lib, entry);
       next = entry + word;
       continue;
     }
     for (uint64_t at = next; entry >>= 1; at += word)
       if (entry & 1)
-        (void)add_slot(lib, at, SLOT_RELATIVE);
+        add_relr_slot(lib, at);
     next += (8 * word - 1) * (uint64_t)word;
   }
   return 0;

@@ -55,6 +55,12 @@ static const struct {
          "Set it at first use, or in a function of URF_ON_THAW (urf.h); if the value of one run\n"
          "  will do for all, accept it (with the action zero instead of keep: as cleared bytes)",
          "keep"},
+    [FIND_REFUSED] = {"must not be frozen",
+                      "It is not as it was before init, and the frozen file would hold it.",
+                      "Clear it before init ends or in a function of URF_ON_FREEZE, mark the "
+                      "variable\n"
+                      "  URF_TRANSIENT, or take the line out of the policy.",
+                      NULL},
 };
 _Static_assert(sizeof texts / sizeof *texts == FIND_CAUSES, "each cause has its text");
 
@@ -169,6 +175,7 @@ static size_t group_end(const struct report *r, size_t i)
   const struct entry *first = &r->entries[i];
   while (++i < r->plan->findings.n && r->entries[i].key == first->key &&
          r->entries[i].finding->cause == first->finding->cause &&
+         r->entries[i].finding->line == first->finding->line &&
          !r->entries[i].subject.block == !first->subject.block)
     ;
   return i;
@@ -186,6 +193,9 @@ static void print_head(const struct report *r, const struct entry *x)
   } else
     fprintf(r->f, "%s, where the library has no symbol", s->part);
   fprintf(r->f, ": %s", texts[x->finding->cause].title);
+  if (x->finding->line)
+    fprintf(r->f, ", says %s:%u: %s", x->finding->line->file, x->finding->line->line,
+            x->finding->line->reason);
 }
 
 static const struct {
@@ -237,10 +247,11 @@ static void print_value(const struct report *r, const struct finding *f, size_t 
 
 static void print_word(const struct report *r, const struct entry *x)
 {
+  const bool secret = x->finding->cause == FIND_REFUSED;
   char *place = place_of(&x->subject, r->runs, x->lo);
-  fprintf(r->f, "    %s:", place);
+  fprintf(r->f, secret ? "    %s" : "    %s:", place);
   free(place);
-  for (size_t run = 0; run < r->n && run < SHOWN - 1; run++)
+  for (size_t run = 0; run < r->n && run < SHOWN - 1 && !secret; run++)
     print_value(r, x->finding, run);
   if (*x->finding->what)
     fprintf(r->f, ", in %s", x->finding->what);
@@ -281,9 +292,11 @@ void report_findings(FILE *f, const struct library *lib, const struct plan *plan
       fprintf(f, "    and %zu more\n", end - i - SHOWN);
     print_varies(&r, i, end);
     const enum cause cause = r.entries[i].finding->cause;
-    fprintf(f, "  %s\n  %s\n  with a line in the file of --policy:\n", texts[cause].why,
-            texts[cause].cure);
-    print_lines(&r, i, end, SHOWN, "    ");
+    fprintf(f, "  %s\n  %s\n", texts[cause].why, texts[cause].cure);
+    if (texts[cause].action) {
+      fputs("  with a line in the file of --policy:\n", f);
+      print_lines(&r, i, end, SHOWN, "    ");
+    }
     fputc('\n', f);
   }
   report_free(&r);
@@ -299,7 +312,8 @@ void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
     fputs("# ", f);
     print_head(&r, &r.entries[i]);
     fputc('\n', f);
-    print_lines(&r, i, end, SIZE_MAX, "");
+    if (texts[r.entries[i].finding->cause].action)
+      print_lines(&r, i, end, SIZE_MAX, "");
   }
   report_free(&r);
 }

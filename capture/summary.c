@@ -8,9 +8,9 @@
 enum { SHOWN = 4 }; /* places of one kind */
 
 struct counts {
-  uint64_t pointers, odd, rotated, imports, import_words, dead, kept,
-      zeroed;      /* the last two in bytes */
-  uint64_t *words; /* of each import */
+  uint64_t pointers, odd, rotated, imports, import_words, dead;
+  uint64_t kept, zeroed, rethawed, transient; /* bytes */
+  uint64_t *words;                            /* of each import */
 };
 
 static void count_sites(struct counts *n, const struct summary *s)
@@ -26,6 +26,8 @@ static void count_sites(struct counts *n, const struct summary *s)
     n->dead += site->kind == SITE_DEAD;
     n->kept += site->kind == SITE_KEEP ? site->size : 0;
     n->zeroed += site->kind == SITE_ZERO ? site->size : 0;
+    n->rethawed += site->kind == SITE_RETHAW ? site->size : 0;
+    n->transient += site->kind == SITE_TRANSIENT ? site->size : 0;
     if (site->kind == SITE_IMPORT && site->import < plan->imports.n) {
       n->words[site->import]++;
       n->import_words++;
@@ -121,6 +123,9 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
   if (n->kept || n->zeroed)
     fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
             (uintmax_t)n->zeroed);
+  if (n->rethawed || n->transient)
+    fprintf(f, "  %ju bytes set again by hooks and %ju left as they start, by policy\n",
+            (uintmax_t)n->rethawed, (uintmax_t)n->transient);
   if (plan->align > 4096)
     fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
   if (s->output)
@@ -147,6 +152,8 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "kept", json_number(n->kept));
   json_put(root, "plain", json_number(plan->plain.n));
   json_put(root, "zeroed", json_number(n->zeroed));
+  json_put(root, "rethawed", json_number(n->rethawed));
+  json_put(root, "transient", json_number(n->transient));
   for (size_t i = 0; i < plan->imports.n; i++) {
     const struct import *x = &plan->imports.at[i];
     json_array_append_new(

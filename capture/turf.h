@@ -120,8 +120,8 @@ struct need {
 struct slot {
   uint64_t address;
   enum { SLOT_RELATIVE, SLOT_SYMBOL, SLOT_OTHER } kind;
-  char *symbol, *version; /* SLOT_SYMBOL: its name, version (or ""), */
-  int64_t addend;         /* and what is added */
+  char *symbol, *version; /* SLOT_SYMBOL: its name, version (or "") */
+  int64_t addend;         /* to that, or to the bias */
 };
 
 struct library {
@@ -320,6 +320,7 @@ struct capture {
   LIST(struct block) blocks;           /* of the in-image heap, by address */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
+  bool has_hooks;                          /* the library has functions of URF_ON_THAW */
   LIST(char *) world; /* what came ("+fd 3 /dev/null") and went with init, see world.c */
   struct error lost;  /* why it cannot be asked any more */
 };
@@ -365,11 +366,19 @@ void diff(struct spans *out, unsigned char *const *region, size_t n, size_t size
 
 /* classify.c: every differing word is explained, or becomes a finding */
 
-enum kind { SITE_POINTER, SITE_IMPORT, SITE_DEAD, SITE_ZERO, SITE_KEEP };
+enum kind {
+  SITE_POINTER,
+  SITE_IMPORT,
+  SITE_DEAD,
+  SITE_KEEP,
+  SITE_ZERO,
+  SITE_RETHAW,   /* zero in the file, and set by a function of URF_ON_THAW */
+  SITE_TRANSIENT /* as the variable starts in a library that is not frozen */
+};
 
 struct site {
   size_t offset; /* in the region */
-  size_t size;   /* the word, or any number of bytes for ZERO and KEEP */
+  size_t size;   /* the word, or any number of bytes for KEEP and what follows it */
   enum kind kind;
   bool by_ldso;     /* IMPORT or POINTER: the dynamic linker's own relocation stays */
   size_t import;    /* IMPORT: index into plan.imports */
@@ -395,8 +404,11 @@ enum cause {
   FIND_HEAP,    /* another allocator's block */
   FIND_MAPPING, /* some other mapping */
   FIND_VARIES,  /* no pointer at all */
+  FIND_REFUSED, /* by a line of the policy */
   FIND_CAUSES
 };
+
+struct policy_line;
 
 struct finding {
   size_t offset;
@@ -406,6 +418,7 @@ struct finding {
   /* MOVES, BASE, VARIES: enum thing, what it varies with; 0 when that was not to be seen */
   unsigned varies;
   bool plain; /* VARIES: it is the time, or the id of the process, and nothing made of it */
+  const struct policy_line *line; /* REFUSED */
 };
 
 struct range {
@@ -419,7 +432,7 @@ struct plan {
   LIST(struct import) imports;
   LIST(struct finding) findings; /* by offset */
   LIST(struct finding) plain;    /* those that are frozen as they were in run 0, with a warning */
-  LIST(struct range) keeps;      /* by policy: what may differ here stays as it was in run 0 */
+  LIST(struct range) keeps;      /* by policy: what another init leaves here is not compared */
   LIST(struct urf_protection) protections;
   struct bytes recipe;  /* as in struct urf_note */
   unsigned char *image; /* the bytes the file will hold */
@@ -446,12 +459,13 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
  * allocated; #* means all of them, but for those that end before OFFSET + SIZE.  Without SIZE it is
  * the whole symbol or block (from OFFSET on).  Numbers are decimal or 0x-hex; # starts a comment line. */
 
-enum action { ACT_NONE, ACT_KEEP, ACT_ZERO, ACTIONS };
+enum action { ACT_NONE, ACT_KEEP, ACT_ZERO, ACT_TRANSIENT, ACT_RETHAW, ACT_REFUSE, ACTIONS };
 
 struct policy_line {
   char *what, *reason; /* WHAT as written */
   enum action action;
-  unsigned line;             /* in the file, from 1 */
+  const char *file;          /* the policy's path */
+  unsigned line;             /* in it, from 1 */
   const char *process;       /* KIND, or NULL */
   LIST(struct range) ranges; /* set by policy_bind, by offset, none over another; none with KIND */
   bool used;                 /* a finding or a varying word was decided by it */

@@ -108,7 +108,9 @@ struct urf_origin {
 /* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf
  * can run init again and knows what may differ then:
  *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
- *   keep OFFSET SIZE     zero OFFSET SIZE   dead OFFSET      bytes of the region, in hex */
+ *   keep OFFSET SIZE     zero OFFSET SIZE   rethaw OFFSET SIZE   dead OFFSET
+ * The last four are bytes of the region, in hex: with what may differ; cleared; cleared, to be set by
+ * the library's hooks; a word that was a dead pointer. */
 
 /* A site list is a sequence of ULEB128 numbers (DWARF 5, 7.6): the distance of each site from the
  * one before, in bytes; the first counts from the start of the region.  In the list of rotated words
@@ -129,7 +131,8 @@ struct urf_host {
   void (*block)(void *block, uintptr_t size, int used);
   /* called by the host after init: ends the capture and clears what must not be kept */
   void (*seal)(void);
-  /* of a frozen library: runs what it has to run at load, if anything, after the proof */
+  /* runs the hooks that the library has for its load, if it has any: for turf to call when it has held a
+   * frozen one against the live one */
   void (*thaw)(void);
   uintptr_t top;     /* run-time end of the used heap */
   uintptr_t missing; /* bytes that did not fit into the reserve */

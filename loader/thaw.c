@@ -207,6 +207,8 @@ static void join_capture(uintptr_t bias)
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   S->owned = S->heap.start;
   host->seal = seal;
+  if (has_hooks())
+    host->thaw = on_thaw;
   if (host->joined)
     host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->transient + bias);
   S->capture = host;

@@ -159,9 +159,8 @@ static void test_grammar(void)
   CHECK(refused("counter keep REASON\n", "REASON"));
   CHECK(refused("counter keep I have no\tREASON\n", "REASON"));
   CHECK(refused("counter hold for now\n", "unknown action hold"));
-  CHECK(refused("\ncounter transient for now\n", "file:2: counter: action transient is not supp"));
-  CHECK(refused("counter rethaw x\n", "rethaw"));
-  CHECK(refused("counter refuse x\n", "refuse"));
+  CHECK(refused("\nheap:f transient for now\n", "file:2: heap:f: memory has no initialiser"));
+  CHECK(refused("process:cwd refuse x\n", "only the action keep"));
   CHECK(refused("a:8 keep x\n", "OFFSET"));
   CHECK(refused("a+ keep x\n", "OFFSET"));
   CHECK(refused("a+x keep x\n", "OFFSET"));
@@ -247,6 +246,46 @@ static void test_all_blocks(void)
   blocks[0].size = 0x30;
   CHECK(means_nothing("heap:make#*+0x30:8", "reach"));
   CHECK(means_nothing("heap:nobody#*+8:8", "nobody has 0 blocks"));
+}
+
+/* Reads and binds; whether that is refused with the message, or, with NULL, accepted. */
+static bool bound(const char *text, const char *what)
+{
+  struct policy p;
+  struct error e;
+  CHECK(!read_text(&p, text, &e));
+  bool accepted = !policy_bind(&p, &lib, &run, &e);
+  bool right = what ? !accepted && strstr(e.text, what) : accepted;
+  if (!right)
+    printf("%s: %s\n", text, e.text ? e.text : "accepted");
+  error_free(&e);
+  policy_free(&p);
+  return right;
+}
+
+static void test_actions(void)
+{
+  static struct slot slots[] = {{DATA + 0x20, SLOT_RELATIVE, NULL, NULL, DATA}};
+  CHECK(bound("cache rethaw x\n", "file:1: cache: lib.so has no function that sets it at load"));
+  run.has_hooks = true;
+  CHECK(bound("cache rethaw x\n", NULL));
+  run.has_hooks = false;
+  CHECK(bound("cache transient x\n", NULL));
+  CHECK(bound(".data+8:8 transient x\n", "a variable can be transient"));
+  CHECK(bound("heap:make refuse x\n", NULL));
+  CHECK(bound("heap:twin#3 refuse x\n", NULL)); /* good that there is none */
+  CHECK(bound("heap:nobody refuse x\n", "nobody has 0 blocks"));
+  CHECK(
+      bound("counter keep x\ncounter zero y\n", "file:2: counter: line 1 is about some of these"));
+  CHECK(bound("heap:make#2+8:8 keep x\nheap:make#* zero y\n", "is about some of these"));
+  CHECK(bound("cache+0:8 keep x\ncache+8:8 zero y\n", NULL));
+  lib.slots.at = slots;
+  lib.slots.n = 1;
+  CHECK(bound("cache+0:20 zero x\n", "ends within a pointer"));
+  CHECK(bound("cache+20:12 transient x\n", "ends within a pointer"));
+  CHECK(bound("cache+20:12 keep x\n", NULL));
+  CHECK(bound("cache+16:8 zero x\n", NULL));
+  lib.slots.n = 0;
 }
 
 static void test_used(void)
@@ -351,6 +390,7 @@ int main(void)
   test_symbols();
   test_blocks();
   test_all_blocks();
+  test_actions();
   test_used();
   test_round_trip();
   test_names();
