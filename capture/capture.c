@@ -109,19 +109,22 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
   char *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
   process_doing(c->process, "init function %s", name);
   const char *line = process_ask(c->process, e, "%s %s", result ? "init" : "void", name);
+  uint64_t at;
   int value, status = 0;
   if (!line)
     status = init_failed(c, lib, e);
   else if (strcmp(line, "missing") == 0)
     status = fail(e, REFUSED, "%s: has no function %s; name the one to run with --init SYMBOL",
                   lib->path, name);
-  else if (sscanf(line, "result %d", &value) != 1)
+  else if (sscanf(line, "result %d %" SCNx64, &value, &at) != 2)
     status = unexpected(lib, line, e);
   else if (value)
     status = fail(e, REFUSED,
                   "%s: init function %s returned %d, where 0 says that all went well "
                   "(--init %s:void is for a function without a result)",
                   lib->path, name, value, name);
+  else
+    *PUSH(&c->inits) = at - c->bias;
   free(name);
   return status;
 }
@@ -384,6 +387,17 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   return 0;
 }
 
+int capture_fall_back(const struct options *o, const struct library *lib, const char *path,
+                      unsigned seed, struct error *e)
+{
+  struct capture c = {.lib = lib};
+  const struct setting setting = {.seed = seed, .align = lib->align};
+  c.process = process_start(o, lib, path, &setting, e);
+  int status = !c.process || take_loaded(&c, lib, e) ? -1 : 0;
+  capture_free(&c);
+  return status;
+}
+
 void capture_free(struct capture *c)
 {
   process_end(c->process);
@@ -399,6 +413,7 @@ void capture_free(struct capture *c)
   free(c->blocks.at);
   free(c->allocations.at);
   free(c->protections.at);
+  free(c->inits.at);
   error_free(&c->lost);
   *c = (struct capture){0};
 }
@@ -472,14 +487,14 @@ static void list_moved(struct moved *m, const struct capture *a, const struct ca
   }
 }
 
-int capture_displaced(const struct capture *a, const struct capture *b, struct error *e)
+int capture_displaced(const struct capture *a, const struct capture *b, bool fixed, struct error *e)
 {
   struct moved m = {0};
   int status = 0;
   list_moved(&m, a, b);
   for (size_t i = 0; i < m.list.n && !status; i++) {
     const struct movement *x = &m.list.at[i];
-    if (!x->by)
+    if (!x->by && !(fixed && i == 0))
       status = fail(e, SYSTEM,
                     "%s is at the same address in two processes; set "
                     "/proc/sys/kernel/randomize_va_space to 2",

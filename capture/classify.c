@@ -67,6 +67,8 @@ const struct mapping *mapping_of(const struct capture *c, uint64_t address)
 /* Where in the image the word at start leads, rotated to the left by so many bits. */
 static bool leads_into_image(const struct context *x, size_t start, unsigned by, uint64_t *target)
 {
+  if (x->plan->fixed) /* nothing tells a pointer from a number, and nothing has to */
+    return false;
   *target = rotate_left(value_in(x, 0, start), x->word, by) - x->runs[0].bias;
   for (size_t r = 1; r < x->n; r++)
     if (rotate_left(value_in(x, r, start), x->word, by) - x->runs[r].bias != *target)
@@ -77,7 +79,7 @@ static bool leads_into_image(const struct context *x, size_t start, unsigned by,
 static bool is_pointer(struct context *x, size_t d)
 {
   uint64_t target;
-  if (d < x->low_byte || !is_free(x, d - x->low_byte, x->word) ||
+  if (x->plan->fixed || d < x->low_byte || !is_free(x, d - x->low_byte, x->word) ||
       !leads_into_image(x, d - x->low_byte, 0, &target))
     return false;
   size_t start = d - x->low_byte;
@@ -300,7 +302,8 @@ static void explain_span(struct context *x, const struct span *span)
 
 bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m)
 {
-  if (strcmp(m->what, "[vsyscall]") == 0)
+  const struct library *lib = runs[0].lib;
+  if (strcmp(m->what, "[vsyscall]") == 0 || m->lo - (lib->lo + runs[0].bias) < lib->hi - lib->lo)
     return false;
   for (size_t r = 1; r < n; r++) {
     const struct mapping *other = mapping_of(&runs[r], m->lo);
@@ -354,6 +357,7 @@ void plan_free(struct plan *plan)
   free(plan->findings.at);
   free(plan->plain.at);
   free(plan->keeps.at);
+  free(plan->calls.at);
   free(plan->protections.at);
   free(plan->recipe.at);
   free(plan->image);

@@ -75,6 +75,25 @@ static bool dropped(const struct writer *w, uint64_t address)
   return !site || !site->by_ldso;
 }
 
+static int compare_address(const void *a, const void *b)
+{
+  const uint64_t *x = a, *y = b;
+  return *x < *y ? -1 : *x > *y;
+}
+
+/* A symbol's address that may be wanted after all, see struct urf_fallback: it is put aside. */
+static bool to_shadow(const struct writer *w, GElf_Rela *r)
+{
+  const struct table *t = w->table;
+  const uint64_t *found = t->shadowed.n && GELF_R_TYPE(r->r_info) == R_SYMBOLIC
+                              ? bsearch(&r->r_offset, t->shadowed.at, t->shadowed.n,
+                                        sizeof *t->shadowed.at, compare_address)
+                              : NULL;
+  if (found)
+    r->r_offset = w->tail_address + t->shadows + (uint64_t)(found - t->shadowed.at) * w->lib->word;
+  return found != NULL;
+}
+
 /* The constructors have run: the loader's own, which urf.ld puts first, is the only one to stay. */
 static int cut_init_array(struct writer *w)
 {
@@ -103,7 +122,7 @@ static int filter_rela(struct writer *w)
   if (!data)
     return -1;
   for (int i = 0; gelf_getrela(data, i, &r); i++) {
-    if (dropped(w, r.r_offset))
+    if (dropped(w, r.r_offset) && !to_shadow(w, &r))
       continue;
     if (GELF_R_TYPE(r.r_info) == R_RELATIVE && w->n_relative == (uint64_t)n)
       w->n_relative++;

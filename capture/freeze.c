@@ -38,7 +38,7 @@ static void remove_temporary(char **name)
   free(gone);
 }
 
-static double seconds(void)
+double seconds(void)
 {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -59,7 +59,7 @@ static void work_free(struct work *w)
   capture_free(&w->proof);
   free(w->keyed.at);
   free(w->own.at);
-  free(w->table.bytes.at);
+  table_free(&w->table);
   policy_free(&w->policy);
   module_cache_free(w->cache);
   library_free(&w->lib);
@@ -276,6 +276,31 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
              : 0;
 }
 
+/* Where the frozen state cannot be used init runs in the loader's constructor: the dynamic linker waits,
+ * and a thread that needs it while init waits for that thread would wait for ever. */
+static int prove_fallback(struct work *w, const char *path, struct error *e)
+{
+  enum { LEAST = 20, FACTOR = 20 };
+  struct options o = *w->o;
+  const double limit = LEAST + FACTOR * w->init;
+  if (!w->plan.fallback)
+    return 0;
+  o.falls_back = true;
+  o.fixed = false;
+  if (limit < o.time_limit)
+    o.time_limit = (int)limit;
+  progress(w, "proof, with init while the library is loaded", 0, 0);
+  if (!capture_fall_back(&o, &w->frozen, path, PROOF_SEED + 1, e))
+    return 0;
+  char *text =
+      xprintf("%s\n  this was init while the library is loaded, as it is run where the frozen "
+              "state cannot be used;\n  use --fallback fail, which ends such a load instead",
+              e->text);
+  free(e->text);
+  e->text = text;
+  return -1;
+}
+
 static int write_and_prove(struct work *w, struct error *e)
 {
   const char *output = w->o->output;
@@ -283,7 +308,8 @@ static int write_and_prove(struct work *w, struct error *e)
       library_read(&w->frozen, temporary[0], e))
     return -1;
   library_rename(&w->frozen, output);
-  if (prove_frozen(w, temporary[0], e) || write_commit(temporary[0], output, e))
+  if (prove_frozen(w, temporary[0], e) || prove_fallback(w, temporary[0], e) ||
+      write_commit(temporary[0], output, e))
     return -1;
   char *name = temporary[0];
   temporary[0] = NULL; /* first: a signal's handler looks at it */
@@ -319,10 +345,17 @@ static int pipeline(struct work *w, bool writes, struct error *e)
     return -1;
   if (w->lib.note.flags & URF_FROZEN)
     return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from", o->input);
+  if (o->fixed && !w->lib.preferred)
+    return fail(e, REFUSED,
+                "%s: has no preferred base, which --fixed needs; link it with "
+                "-Wl,-Ttext-segment=ADDRESS (lld: -Wl,--image-base=ADDRESS)",
+                o->input);
   if ((writes && check_output(o, e)) || (o->policy && policy_read(&w->policy, o->policy, e)) ||
       rehearse(w, e) || judge(w, e))
     return -1;
   write_recipe(w);
+  if (!o->no_fallback && fallback_calls(&w->plan, &w->lib, &w->runs[0], o, e))
+    return -1;
   place(&w->table, &w->lib, &w->plan);
   if (prove_live(w, o->input, e) || (writes && write_and_prove(w, e)))
     return -1;
@@ -402,6 +435,7 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
     return -1;
   library_rename(&w->lib, path);
   w->align = w->frozen.note.align;
+  o->fixed = w->frozen.note.flags & URF_FIXED;
   if (take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e))
     return -1;
   learn_slots(&w->plan, &w->runs[0]);
@@ -417,8 +451,8 @@ int verify(const struct options *given, struct error *e)
   struct work w = {.o = o, .started = seconds(), .cache = module_cache_new()};
   int status = verify_work(&w, o, e);
   if (!status && !o->quiet)
-    printf("%s: as a fresh init leaves it, %zu bytes, loaded at another address\n", o->input,
-           w.plan.size);
+    printf("%s: as a fresh init leaves it, %zu bytes, loaded at %s\n", o->input, w.plan.size,
+           o->fixed ? "its base" : "another address");
   work_free(&w);
   free(recalled.inits.at);
   free(recalled.env.at);

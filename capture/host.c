@@ -223,7 +223,7 @@ static void run_init(void *library, const struct link_map *map, const char *name
     result = ((int (*)(void))init)();
   else
     ((void (*)(void))init)();
-  SAY("result %d\n", result);
+  SAY("result %d %lx\n", result, (unsigned long)init);
 }
 
 static unsigned long count_tasks(void)
@@ -380,10 +380,11 @@ int main(int argc, char **argv)
   static char line[1 << 16]; /* names of C++ symbols are long */
   size_t n = 0;
   struct link_map *map;
-  if (argc < 3)
+  if (argc < 4)
     return 1;
   line_fd = atoi(argv[1]);
   handshake.library = argv[2];
+  handshake.fall_back = strcmp(argv[3], "fallback") == 0;
   allocations = room();
   blocks = room();
   if (!allocations || !blocks) {

@@ -179,6 +179,8 @@ static void print_frozen(FILE *f, const struct facts *x)
     protection(p.prot, prot);
     ROW(f, "protected", "0x%jx, %ju bytes, %s", (uintmax_t)p.address, (uintmax_t)p.size, prot);
   }
+  ROW(f, "base", "%s", note->flags & URF_FIXED ? "the preferred one only" : "any");
+  ROW(f, "fallback", "%s", note->fallback ? "init" : "none, the load fails");
   fprintf(f, "recipe\n");
   recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, print_recipe_line, f);
 }
@@ -228,6 +230,8 @@ static void json_frozen(json_t *root, const struct facts *x)
   json_put(root, "image_hash", json_hash(note->image_hash));
   json_put(root, "table", json_number(note->table_size));
   json_put(root, "origin", json_number(note->origin_size));
+  json_put(root, "fixed", json_boolean(note->flags & URF_FIXED));
+  json_put(root, "fallback", json_string(note->fallback ? "init" : "fail"));
   json_put(root, "pointers", json_number(n_pointers(note)));
   json_put(root, "odd_pointers", json_number(note->n_odd));
   json_put(root, "rotated_pointers", json_number(note->n_rotated));

@@ -41,6 +41,12 @@ static const struct {
     {'c', false, "cwd", "DIR", "the directory to run init in (default: /)"},
     {'k', false, "keep", "DIR", "leave what each run looked like there, for debugging"},
     {'t', false, "time-limit", "SECONDS", "for each function of init (default 600)"},
+    {'F', false, "fixed", NULL,
+     "use the frozen state at the preferred base only, where what\n"
+     "depends on addresses is right; elsewhere fall back"},
+    {'f', false, "fallback", "WAY",
+     "where the frozen state cannot be used, init: run the real init\n"
+     "(default), or fail: end the load with a message"},
     {'j', false, "json", NULL, "print the result as JSON"},
     {'v', true, "verbose", NULL, "say more"},
     {'q', true, "quiet", NULL, "say nothing but errors"},
@@ -106,7 +112,7 @@ static const struct command commands[] = {
      "Runs the init of INPUT, a library linked with -T urf.ld, in processes that have nothing at\n"
      "the same address, and writes OUTPUT: the library as it was after init.  What cannot be the\n"
      "same in every process is listed, and refused unless a policy says otherwise.\n",
-     "oirpHecktjvqh",
+     "oirpHecktFfjvqh",
      run_freeze,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"check",
@@ -114,7 +120,7 @@ static const struct command commands[] = {
      "INPUT",
      "do the same, short of writing",
      "Does everything that turf freeze does, short of writing.\n",
-     "irpsHecktjvqh",
+     "irpsHecktFfjvqh",
      run_check,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"info",
@@ -263,6 +269,12 @@ static int set_option(struct options *o, const struct command *c, int letter, co
   case 'j': o->json = true; break;
   case 'v': o->verbose = true; break;
   case 'q': o->quiet = true; break;
+  case 'F': o->fixed = true; break;
+  case 'f':
+    o->no_fallback = strcmp(value, "fail") == 0;
+    if (!o->no_fallback && strcmp(value, "init") != 0)
+      return MISUSED(e, c, "--fallback takes init or fail, not '%s'", value);
+    break;
   case 'i':
     if (!is_init(value))
       return MISUSED(e, c, "--init takes SYMBOL or SYMBOL:void, not '%s'", value);

@@ -16,7 +16,8 @@
 #include "write.h"
 
 /* Original bytes that stand closer to each other become one piece, which is no longer than two: their
- * headers and padding. */
+ * headers and padding.  In the region a word of the dynamic linker's may be between them, which the
+ * loader must not overwrite (see loader/fallback.c). */
 enum { MERGE = 16 };
 
 /* Bytes of the input that the output has not. */
@@ -31,9 +32,10 @@ struct runs {
 };
 
 /* Appends the bytes of a that b has not; they are one segment's, or part of it. */
-static void find_runs(struct runs *runs, size_t first, uint64_t address, const unsigned char *a,
+static void find_runs(struct runs *runs, uint64_t merge, uint64_t address, const unsigned char *a,
                       const unsigned char *b, uint64_t n)
 {
+  const size_t first = runs->list.n;
   for (uint64_t i = 0, end; i < n; i = end) {
     end = n - i < BLOCK ? n : i + BLOCK;
     if (memcmp(a + i, b + i, end - i) == 0)
@@ -42,7 +44,7 @@ static void find_runs(struct runs *runs, size_t first, uint64_t address, const u
       struct run *r = runs->list.n > first ? &runs->list.at[runs->list.n - 1] : NULL;
       if (a[i] == b[i])
         continue;
-      if (!r || address + i - (r->address + r->size) >= MERGE) {
+      if (!r || address + i - (r->address + r->size) >= merge) {
         r = PUSH(&runs->list);
         *r = (struct run){address + i, a + i, 0};
       }
@@ -56,12 +58,12 @@ static void find_segment_runs(struct writer *w, struct runs *runs, const GElf_Ph
   const unsigned char *old = w->old + p->p_offset;
   const uint64_t data = w->lib->note.data;
   uint64_t before = p->p_vaddr < data ? data - p->p_vaddr : 0, in = p->p_vaddr + before - data;
-  size_t first = runs->list.n;
   if (before > p->p_filesz)
     before = p->p_filesz;
-  find_runs(runs, first, p->p_vaddr, old, w->head + p->p_offset, before);
+  find_runs(runs, MERGE, p->p_vaddr, old, w->head + p->p_offset, before);
   if (p->p_filesz > before)
-    find_runs(runs, first, data + in, old + before, w->plan->image + in, p->p_filesz - before);
+    find_runs(runs, w->lib->word, data + in, old + before, w->plan->image + in,
+              p->p_filesz - before);
 }
 
 static void pad(struct bytes *b)

@@ -45,6 +45,12 @@ static void owns_free(struct owns *o)
   free(o->wanted);
 }
 
+/* In a library that is always at one address pointers are not known: any symbol may be meant. */
+static bool is_wanted(const struct owns *o, const struct context *x, size_t i)
+{
+  return o->wanted[i] || x->plan->fixed || own_is_variable(o->lib, &o->lib->owns.at[i]);
+}
+
 /* Whether a pointer with that address may be about it; one past the end of an object is still its. */
 static bool is_about(const struct own *own, uint64_t address)
 {
@@ -108,7 +114,7 @@ void name_own_symbols(struct context *x)
       look_at(&o, x, &x->plan->sites.at[i]);
   for (size_t i = 0; i < o.lib->owns.n; i++) {
     const struct own *own = &o.lib->owns.at[i];
-    if ((!o.wanted[i] && !own_is_variable(o.lib, own)) || !o.at[i])
+    if (!is_wanted(&o, x, i) || !o.at[i])
       continue;
     size_t import = new_import(x, own->name, "", "", URF_IMPORT_OWN, (int64_t)o.at[i]);
     x->plan->imports.at[import].slot = own->slot;

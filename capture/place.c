@@ -178,6 +178,74 @@ static void place_imports(struct table *t, const struct plan *plan)
   words_free(&words);
 }
 
+/* The way back, see struct urf_fallback. */
+
+static void place_relative(struct table *t, const struct library *lib, struct urf_fallback *f)
+{
+  uint64_t at = lib->note.data;
+  f->relative = t->bytes.n;
+  for (size_t i = 0; i < lib->slots.n; i++) {
+    const struct slot *slot = &lib->slots.at[i];
+    const uint64_t offset = slot->address - lib->note.data;
+    if (slot->kind != SLOT_RELATIVE)
+      continue;
+    uint64_t value = (uint64_t)slot->addend;
+    if (!value && lib->data_size >= lib->word && offset <= lib->data_size - lib->word)
+      value = get_word(lib->data + offset, lib->word);
+    put_uleb(&t->bytes, slot->address - at);
+    put_uleb(&t->bytes, value);
+    at = slot->address;
+  }
+  f->relative_size = t->bytes.n - f->relative;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct site *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Symbolic words that init has changed. */
+static void place_shadows(struct table *t, const struct library *lib, const struct plan *plan,
+                          struct urf_fallback *f)
+{
+  uint64_t at = lib->note.data;
+  f->sites = t->bytes.n;
+  for (size_t i = 0; i < lib->slots.n; i++) {
+    const struct slot *slot = &lib->slots.at[i];
+    const struct site key = {.offset = (size_t)(slot->address - lib->note.data)};
+    const struct site *site = plan->sites.n ? bsearch(&key, plan->sites.at, plan->sites.n,
+                                                      sizeof *plan->sites.at, by_offset)
+                                            : NULL;
+    if (slot->kind != SLOT_SYMBOL || (site && site->by_ldso))
+      continue;
+    *PUSH(&t->shadowed) = slot->address;
+    put_uleb(&t->bytes, slot->address - at);
+    at = slot->address;
+  }
+  f->sites_size = t->bytes.n - f->sites;
+  align_to(&t->bytes, 8);
+  f->shadows = t->shadows = t->bytes.n;
+  f->n_shadows = t->shadowed.n;
+  for (size_t i = 0; i < t->shadowed.n; i++)
+    put_pointer(&t->bytes, lib->word, 0);
+}
+
+static void place_fallback(struct table *t, const struct library *lib, const struct plan *plan)
+{
+  struct urf_fallback f = {0};
+  if (!plan->fallback)
+    return;
+  place_relative(t, lib, &f);
+  place_shadows(t, lib, plan, &f);
+  align_to(&t->bytes, 8);
+  f.calls = t->bytes.n;
+  f.n_calls = plan->calls.n;
+  put_bytes(&t->bytes, plan->calls.at, plan->calls.n * sizeof *plan->calls.at);
+  t->fallback = t->bytes.n;
+  put_bytes(&t->bytes, &f, sizeof f);
+}
+
 void place(struct table *t, const struct library *lib, const struct plan *plan)
 {
   *t = (struct table){0};
@@ -188,13 +256,21 @@ void place(struct table *t, const struct library *lib, const struct plan *plan)
   t->protections = t->bytes.n;
   t->n_protections = plan->protections.n;
   put_bytes(&t->bytes, plan->protections.at, plan->protections.n * sizeof *plan->protections.at);
+  place_fallback(t, lib, plan);
   t->recipe = t->bytes.n;
   t->recipe_size = plan->recipe.n;
   put_bytes(&t->bytes, plan->recipe.at, plan->recipe.n);
   align_to(&t->bytes, 8);
 }
 
-/* the way back */
+void table_free(struct table *t)
+{
+  free(t->bytes.at);
+  free(t->shadowed.at);
+  *t = (struct table){0};
+}
+
+/* reading it */
 
 struct reader {
   struct plan *plan;

@@ -207,7 +207,8 @@ static int check_table(const struct reader *r)
       !is_inside(n->odd, n->odd_size, size) || !is_inside(n->rotated, n->rotated_size, size) ||
       !is_inside(n->origin, n->origin_size, size) || !is_inside(n->recipe, n->recipe_size, size) ||
       !array_inside(n->imports, n->n_imports, sizeof(struct urf_import), size) ||
-      !array_inside(n->protections, n->n_protections, sizeof(struct urf_protection), size))
+      !array_inside(n->protections, n->n_protections, sizeof(struct urf_protection), size) ||
+      (n->fallback && !array_inside(n->fallback, 1, sizeof(struct urf_fallback), size)))
     return damaged_note(r, "what it says of .urf.table");
   for (uint64_t i = 0; i < n->n_imports; i++)
     if (!is_import(lib, n->imports + i * sizeof(struct urf_import)))

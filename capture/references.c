@@ -227,5 +227,8 @@ static int read_slots(struct elf_file *f, struct library *lib)
 
 int references_read(struct elf_file *f, struct library *lib)
 {
+  int i = 0, j = 0;
+  (void)file_tag(f, DT_INIT, &i, &lib->init);
+  (void)file_tag(f, DT_INIT_ARRAYSZ, &j, &lib->init_array_size);
   return read_needs(f, lib) || read_slots(f, lib) ? -1 : 0;
 }

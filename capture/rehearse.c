@@ -43,8 +43,9 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
     }
     status = 0;
     for (size_t i = 0; i < n_before && !status; i++)
-      status = capture_displaced(&w->runs[i], c, e);
-    if (!status && init && n_before == 1 && align < HUGE_PAGE && same_modulo_huge(&w->runs[0], c))
+      status = capture_displaced(&w->runs[i], c, w->o->fixed, e);
+    if (!status && init && !w->o->fixed && n_before == 1 && align < HUGE_PAGE &&
+        same_modulo_huge(&w->runs[0], c))
       status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
   }
   return status;
@@ -57,7 +58,10 @@ static int take_runs(struct work *w, struct error *e)
   for (; w->n < n; w->n++) {
     struct capture *c = &w->runs[w->n];
     progress(w, "run", w->n + 1, n);
+    const double before = seconds();
     int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
+    if (!w->n)
+      w->init = seconds() - before;
     if (!status && w->o->keep)
       status = capture_keep(c, &w->lib, w->o->keep, (int)w->n + 1, e);
     if (status) {
@@ -82,6 +86,7 @@ static int compare_runs(struct work *w, struct error *e)
   unsigned char **regions = xalloc(w->n * sizeof *regions);
   int status = 0;
   plan->align = w->runs[0].align;
+  plan->fixed = w->o->fixed;
   w->unlike = false;
   for (size_t i = 0; i < w->n; i++) {
     regions[i] = w->runs[i].region;
@@ -165,7 +170,8 @@ static int align_keyed(struct work *w, struct error *e)
 
 int rehearse(struct work *w, struct error *e)
 {
-  if (run_aligned(w, w->lib.align, e) || (w->lib.libc != LIBC_MUSL && align_keyed(w, e)))
+  if (run_aligned(w, w->lib.align, e) ||
+      (!w->o->fixed && w->lib.libc != LIBC_MUSL && align_keyed(w, e)))
     return -1;
   if (w->unlike)
     return fail(e, REFUSED,

@@ -15,14 +15,16 @@ static const struct {
          "It depends on addresses (a cache or a table indexed by them), and at load all\n"
          "  addresses are others.",
          "Index by something that is the same in every process, or empty it when init ends;\n"
-         "  if the entries of one run are right at any address, accept them",
+         "  or give the library a preferred base and use --fixed; if the entries of one run\n"
+         "  are right at any address, accept them",
          "keep"},
     [FIND_BASE] =
         {"follows the load address, but is no pointer into the library",
          "It was computed from an address (a hash, or a pointer in disguise), and would be\n"
          "  that of a process that is gone.",
-         "Compute it at first use, or from something that is no address; if the value of one\n"
-         "  run is right at any address, accept it",
+         "Compute it at first use, or from something that is no address; or give the library a\n"
+         "  preferred base and use --fixed; if the value of one run is right at any address,\n"
+         "  accept it",
          "keep"},
     [FIND_MODULE] =
         {"points into another module, at no symbol that it exports",

@@ -297,9 +297,10 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   /* name and number of arguments are the process's own: what init makes of them has to differ */
   const unsigned arguments = d->setting.steady ? 1 : d->setting.seed;
   char *argv[8] = {xprintf("host-%u", arguments + (d->setting.varied == THING_NAME)),
-                   xprintf("%d", HOST_FD), (char *)path};
+                   xprintf("%d", HOST_FD), (char *)path,
+                   (char *)(o->falls_back ? "fallback" : "-")};
   for (unsigned i = 0; i < arguments % 4; i++)
-    argv[3 + i] = (char *)"-";
+    argv[4 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);
   for (size_t i = 0; i < o->env.n; i++)
     env[i] = (char *)o->env.at[i];
@@ -364,8 +365,10 @@ struct process *process_start(const struct options *o, const struct library *lib
   int cause = errno;
   p->path = realpath(path, NULL);
   p->doing = xstrdup("loading it");
-  p->displaced = (struct displacement){
-      .setting = *s, .library = p->path, .reserved = lib->hi - lib->preferred + lib->align};
+  p->displaced = (struct displacement){.setting = *s,
+                                       .fixed = o->fixed ? lib->preferred : 0,
+                                       .library = p->path,
+                                       .reserved = lib->hi - lib->preferred + lib->align};
   trace_prepare(&p->displaced);
   p->next = all;
   all = p;

@@ -172,7 +172,8 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   d->step++;
   const bool library = file ? is_library(pid, d, (int)regs->REG_ARG5)
                             : regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
-  regs->REG_ARG1 = library && run_of(d) < 3
+  regs->REG_ARG1 = library && d->fixed ? d->fixed
+                   : library && run_of(d) < 3
                        ? place_of_library(d)
                        : place_of_mapping(d, regs->REG_ARG2, library ? d->setting.align : 4096);
   (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);

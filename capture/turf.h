@@ -121,7 +121,7 @@ struct slot {
   uint64_t address;
   enum { SLOT_RELATIVE, SLOT_SYMBOL, SLOT_OTHER } kind;
   char *symbol, *version; /* SLOT_SYMBOL: its name, version (or "") */
-  int64_t addend;         /* to that, or to the bias */
+  int64_t addend;         /* to that; RELATIVE: the address, 0 when it is in the word */
 };
 
 struct library {
@@ -134,7 +134,8 @@ struct library {
   uint64_t preferred; /* page the image starts at when it is loaded where linked */
   uint64_t align;     /* every load address of it is a multiple: of a page, or of p_align */
   uint64_t file_size;
-  struct urf_note note; /* in the byte order of this machine */
+  uint64_t init, init_array_size; /* DT_INIT, DT_INIT_ARRAYSZ (gABI), 0 for none */
+  struct urf_note note;           /* in the byte order of this machine */
   /* note.data up to the end of the heap: of the whole reserve, or of the used heap when frozen */
   uint64_t region_size;
   unsigned char *data; /* the file's bytes from note.data to data_size */
@@ -192,6 +193,9 @@ struct options {
   const char *cwd, *host, *policy, *keep; /* NULL when not given */
   int runs;
   int time_limit; /* seconds per answer of a process, so per function of init */
+  bool fixed;     /* the library is at its preferred base, always */
+  bool no_fallback;
+  bool falls_back; /* the process is to use the way back of a frozen library */
   bool json, verbose, quiet, suggest;
 };
 
@@ -258,6 +262,7 @@ struct clock {
 /* How the mappings of a process are displaced. */
 struct displacement {
   struct setting setting;
+  uint64_t fixed;      /* the address of the library, or 0 */
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   int pid;             /* the process itself, not one that it starts */
@@ -321,6 +326,7 @@ struct capture {
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
+  LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
   LIST(char *) world; /* what came ("+fd 3 /dev/null") and went with init, see world.c */
   struct error lost;  /* why it cannot be asked any more */
 };
@@ -336,6 +342,10 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
                  const char *path, const struct setting *s, bool init, struct module_cache *cache,
                  struct error *e);
 void capture_free(struct capture *c);
+/* Whether the frozen library at path can be loaded where its frozen state cannot be used: its init is
+ * then run while it is loaded.  o, also with a time limit, is to say so. */
+int capture_fall_back(const struct options *o, const struct library *lib, const char *path,
+                      unsigned seed, struct error *e);
 /* Run-time address the symbol has for the library: what its slot holds, or by name when slot is 0
  * (version may be ""), 0 when there is none; held: the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
  * then fails and says why. */
@@ -347,8 +357,10 @@ int capture_thaw(struct capture *c, struct error *e);
 /* Bytes of the image, in front of the region, too; zeros where nothing is mapped. */
 int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
                  struct error *e);
-/* 0 when every thing in the two processes was displaced by an amount of its own. */
-int capture_displaced(const struct capture *a, const struct capture *b, struct error *e);
+/* 0 when every thing in the two processes was displaced by an amount of its own; fixed: the library not at
+ * all. */
+int capture_displaced(const struct capture *a, const struct capture *b, bool fixed,
+                      struct error *e);
 /* Leaves the two parts of the region as dataN and heapN in dir, which is made when it is not there. */
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
                  struct error *e);
@@ -434,6 +446,8 @@ struct plan {
   LIST(struct finding) plain;    /* those that are frozen as they were in run 0, with a warning */
   LIST(struct range) keeps;      /* by policy: what another init leaves here is not compared */
   LIST(struct urf_protection) protections;
+  bool fixed, fallback; /* as in struct urf_note */
+  LIST(struct urf_call) calls;
   struct bytes recipe;  /* as in struct urf_note */
   unsigned char *image; /* the bytes the file will hold */
 };
@@ -485,17 +499,25 @@ int policy_bind(struct policy *p, const struct library *lib, const struct captur
 int policy_check_used(const struct policy *p, struct error *e);
 void policy_free(struct policy *p);
 
+/* fallback.c: what a load has to call that cannot use the frozen state: the constructors and init, as
+ * the run has them; into the plan, which is with a fallback then. */
+int fallback_calls(struct plan *plan, const struct library *lib, struct capture *run,
+                   const struct options *o, struct error *e);
+
 /* place.c: the table, as the loader reads it */
 
 /* Offsets and sizes as in struct urf_note. */
 struct table {
   struct bytes bytes;
   uint64_t relr, relr_size, odd, odd_size, rotated, rotated_size;
-  uint64_t imports, n_imports, protections, n_protections, recipe, recipe_size;
+  uint64_t imports, n_imports, protections, n_protections, recipe, recipe_size, fallback;
   uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
+  uint64_t shadows;        /* offset of the shadow words, */
+  LIST(uint64_t) shadowed; /* and the addresses of the words that they stand for, in order */
 };
-/* Replaces *t, whose bytes the caller then owns. */
+/* Replaces *t, for table_free. */
 void place(struct table *t, const struct library *lib, const struct plan *plan);
+void table_free(struct table *t);
 
 /* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports,
  * image and keeps; the proof needs no more). */

@@ -24,6 +24,7 @@ struct work {
   struct bytes keyed, own;
   size_t n_keyed;
   double started, told;
+  double init; /* seconds that the first run took */
 };
 
 /* rehearse.c: the runs, repeated at addresses that explain more */
@@ -53,6 +54,9 @@ bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_
                   uint64_t number);
 
 /* freeze.c */
+
+/* Of a clock that only goes on. */
+double seconds(void);
 
 /* Says what is going on, where somebody waits and it takes a while; i of n, or n 0. */
 void progress(struct work *w, const char *what, size_t i, size_t n);

@@ -187,7 +187,7 @@ static void put_note(struct writer *w, uint64_t offset)
 {
   const struct table *t = w->table;
   struct urf_note n = w->lib->note;
-  n.flags |= URF_FROZEN;
+  n.flags |= URF_FROZEN | (w->plan->fixed ? URF_FIXED : 0);
   n.machine = w->lib->machine;
   n.heap_end = n.data + w->plan->size;
   n.align = w->plan->align;
@@ -207,6 +207,7 @@ static void put_note(struct writer *w, uint64_t offset)
   memcpy(n.tool, TURF_VERSION, sizeof TURF_VERSION);
   _Static_assert(sizeof TURF_VERSION <= sizeof n.tool, "the version fits into the note");
   n.recipe = t->recipe, n.recipe_size = t->recipe_size;
+  n.fallback = t->fallback;
   write_store(w->head + offset, &n, sizeof n);
 }
 

@@ -6,6 +6,8 @@
 
 #include "loader.h"
 
+#define NOTE (&__urf_note)
+
 extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
     __attribute__((weak)); /* musl has no versions */
 
@@ -29,13 +31,13 @@ static int in_one_module(const void *a, const void *b)
 
 /* What a reference of the library's own would be bound to.  A definition without a version satisfies
  * one that names a version, but dlvsym passes it over: where the two differ nothing tells. */
-static void *look_in_process(const char *name, const char *version)
+static void *look_in_process(const char *name, const char *version, struct reason *why)
 {
   void *p = dlsym(RTLD_DEFAULT, name), *q = p;
   if (p && *version && dlvsym_or_null)
     q = dlvsym_or_null(RTLD_DEFAULT, name, version);
   if (p && q && p != q && !in_one_module(p, q))
-    thaw_fail("cannot be used here: another module of this process has", name);
+    *why = (struct reason){"another module of this process has", name};
   return q ? q : p;
 }
 
@@ -43,7 +45,8 @@ static void *look_in_process(const char *name, const char *version)
  * process, then (musl's RTLD_DEFAULT does not see a library's own dependencies) in the module that had
  * it when the library was frozen.  What the library does not refer to itself, a pointer handed out by
  * that module, may mean either. */
-static uintptr_t look_up(const struct image *image, const struct urf_import *import)
+static uintptr_t look_up(const struct image *image, const struct urf_import *import,
+                         struct reason *why)
 {
   const char *name = image->table + import->name, *version = image->table + import->version;
   const char *module = image->table + import->module;
@@ -52,17 +55,17 @@ static uintptr_t look_up(const struct image *image, const struct urf_import *imp
   if (import->slot) {
     p = *(void **)(import->slot + image->bias);
   } else {
-    p = look_in_process(name, version);
+    p = look_in_process(name, version, why);
     if (*module && (!p || import->kind == URF_IMPORT_MODULE))
       q = look_in_module(module, name, version);
   }
   if (p && q && p != q)
-    thaw_fail("cannot be used here: another module of this process has", name);
+    *why = (struct reason){"another module of this process has", name};
   p = p ? p : q;
   if (!p)
-    thaw_fail("cannot be used here: no module of this process has the symbol", name);
+    *why = (struct reason){"no module of this process has the symbol", name};
   (void)dlerror();
-  return held ? *(uintptr_t *)p : (uintptr_t)p;
+  return p && held ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
 /* Where the library's own symbol is to this process: perhaps in another module. */
@@ -73,15 +76,6 @@ static uintptr_t look_for_own(const struct image *image, const struct urf_import
   void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
   (void)dlerror();
   return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
-}
-
-/* The frozen pointers to the library's own symbol would be wrong when another module's takes its
- * place (a preloaded one, a program's copy of a variable). */
-static void must_be_own(const struct image *image, const struct urf_import *import)
-{
-  if (look_for_own(image, import) != (uintptr_t)import->addend + image->bias)
-    thaw_fail("cannot be used here: another module of this process has its symbol",
-              image->table + import->name);
 }
 
 static void store(const struct image *image, const struct urf_import *import, uintptr_t value,
@@ -98,36 +92,72 @@ static void store(const struct image *image, const struct urf_import *import, ui
   }
 }
 
-uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before)
+/* The frozen pointers to the library's own symbol would be wrong when another module's takes its place
+ * (a preloaded one, a program's copy of a variable).  A program's copy of what is frozen has been taken
+ * before the relocation: init could not help there. */
+static void must_be_own(const struct image *image, const struct urf_import *import,
+                        struct reason *why)
 {
-  const uintptr_t addend = (uintptr_t)import->addend;
-  if (import->kind == URF_IMPORT_OWN) {
-    must_be_own(image, import);
-    return 0;
-  }
-  if (import->kind == URF_IMPORT_THREAD) {
-    store(image, import, (uintptr_t)HOST(pthread_self)(), 0);
-    return 0;
-  }
-  if (import->kind == URF_IMPORT_TLS) {
-    store(image, import, (uintptr_t)tls_block() + addend, 0);
-    return 0;
-  }
-  if (import->kind == URF_IMPORT_FOLLOW) {
-    const uintptr_t own = look_for_own(image, import), by = own - addend;
-    if (!own)
+  const uintptr_t own = (uintptr_t)import->addend + image->bias;
+  *why =
+      (struct reason){"another module of this process has its symbol", image->table + import->name};
+  if (look_for_own(image, import) == own)
+    *why = (struct reason){0};
+  else if (own - image->region < image->region_end - image->region)
+    thaw_fail(why->what, why->which);
+}
+
+/* Where the import leads, less its addend; before: what the one before it found. */
+static uintptr_t find(const struct image *image, const struct urf_import *import, uintptr_t before,
+                      struct reason *why)
+{
+  const char *name = image->table + import->name;
+  uintptr_t found = 0;
+  switch (import->kind) {
+  case URF_IMPORT_OWN: must_be_own(image, import, why); break;
+  case URF_IMPORT_THREAD: found = (uintptr_t)HOST(pthread_self)(); break;
+  case URF_IMPORT_TLS:
+    found = (uintptr_t)tls_block();
+    if (!found)
+      *why = (struct reason){"no thread-local variables", ""};
+    break;
+  case URF_IMPORT_FOLLOW:
+    found = look_for_own(image, import);
+    if (!found)
       damaged("slots");
-    if (by)
-      store(image, import, by, 1);
-    return 0;
-  }
-  const uintptr_t found = look_up(image, import);
-  if (import->kind == URF_IMPORT_SAME || import->kind == URF_IMPORT_SAME_VALUE) {
-    if (found + addend != before)
-      thaw_fail("cannot be used here: was frozen where this was the same as another symbol:",
-                image->table + import->name);
+    break;
+  case URF_IMPORT_SAME:
+  case URF_IMPORT_SAME_VALUE:
+    if (look_up(image, import, why) + (uintptr_t)import->addend != before && !why->what)
+      *why = (struct reason){"it was frozen where this was the same as another symbol:", name};
     return before;
+  default: found = look_up(image, import, why); break;
   }
-  store(image, import, found + addend, 0);
   return found;
+}
+
+int imports_hold(const struct image *image, struct reason *why)
+{
+  const struct urf_import *import = (const void *)(image->table + NOTE->imports);
+  uintptr_t found = 0;
+  for (uint64_t i = 0; i < NOTE->n_imports && !why->what; i++)
+    found = find(image, &import[i], found, why);
+  return !why->what;
+}
+
+/* One is stored before the next is looked up. */
+void imports_bind(const struct image *image)
+{
+  const struct urf_import *import = (const void *)(image->table + NOTE->imports);
+  struct reason why = {0};
+  uintptr_t found = 0;
+  for (uint64_t i = 0; i < NOTE->n_imports; i++, import++) {
+    found = find(image, import, found, &why);
+    if (why.what)
+      thaw_fail(why.what, why.which);
+    if (import->kind != URF_IMPORT_FOLLOW)
+      store(image, import, found + (uintptr_t)import->addend, 0);
+    else if (found != (uintptr_t)import->addend)
+      store(image, import, found - (uintptr_t)import->addend, 1);
+  }
 }

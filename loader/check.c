@@ -93,6 +93,14 @@ static void check_table(const struct image *image)
         (import->slot && !slot_inside(image, import->slot)) ||
         !list_inside(table, import->sites, import->sites_size))
       damaged("imports");
+  const struct urf_fallback *f = (const void *)(table + NOTE->fallback);
+  if (NOTE->fallback && (!array_inside(NOTE->fallback, 1, sizeof *f) ||
+                         !inside(NOTE->origin, NOTE->origin_size, NOTE->table_size) ||
+                         NOTE->origin % 8 || !list_inside(table, f->relative, f->relative_size) ||
+                         !list_inside(table, f->sites, f->sites_size) ||
+                         !array_inside(f->shadows, f->n_shadows, sizeof(uintptr_t)) ||
+                         !array_inside(f->calls, f->n_calls, sizeof(struct urf_call))))
+    damaged("fallback");
   const struct urf_protection *p = (const void *)(table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++, p++)
     if (p->address < NOTE->data ||
@@ -102,10 +110,6 @@ static void check_table(const struct image *image)
 
 void check(const struct image *image)
 {
-  char digits[24];
   check_note(image);
-  if (image->bias & (NOTE->align - 1))
-    thaw_fail("was loaded at an address that differs from the linked one by no multiple of",
-              decimal(digits, NOTE->align));
   check_table(image);
 }

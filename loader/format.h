@@ -16,7 +16,7 @@
 #define URF_FORMAT 1u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 2u /* of struct urf_host */
+#define URF_HOST_VERSION 3u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* The address that replaces dead pointers: below every mmap_min_addr a distribution ships
@@ -25,6 +25,8 @@
 
 enum urf_flags {
   URF_FROZEN = 1, /* the file is the output of turf freeze */
+  URF_FIXED =
+      2, /* the frozen state is right where the library was linked to be, and nowhere else */
 };
 
 /* .note.urf, which the linker script writes (link part) and turf freeze fills (frozen part).
@@ -58,6 +60,7 @@ struct urf_note {
   uint64_t input_hash[2];       /* XXH3-128 of the library that was frozen, see urf_origin */
   char tool[16];                /* version of turf, NUL-padded */
   uint64_t recipe, recipe_size; /* how init was run, see below; not read at load */
+  uint64_t fallback;            /* byte offset of struct urf_fallback; 0 when there is none */
 };
 
 /* One symbol outside the library, and a list of the words that hold its address plus addend. */
@@ -105,6 +108,32 @@ struct urf_origin {
   uint64_t address, size; /* size bytes follow, and zeros up to a multiple of 8 */
 };
 
+/* How to have the library back as it was linked, at load: where the frozen state cannot be used init
+ * runs after all.  Its initialised data is in urf_origin; this is what the dynamic linker and init would
+ * have done.  Offsets into the table. */
+struct urf_fallback {
+  uint64_t relative,
+      relative_size; /* words of the region with an address of the library: a site list,
+                                     * each distance followed by the link-time address */
+  /* Words where the dynamic linker now puts what it would have put into words of the region that init
+   * has changed, and a site list of those. */
+  uint64_t shadows, n_shadows, sites, sites_size;
+  uint64_t calls, n_calls; /* struct urf_call: the constructors but the loader's, and init */
+};
+
+struct urf_call {
+  uint64_t address;
+  uint32_t kind; /* enum urf_call_kind */
+  uint32_t unused;
+};
+
+enum urf_call_kind {
+  URF_CALL_CONSTRUCTOR, /* called as the dynamic linker calls it */
+  URF_CALL_INIT,        /* int f(void); 0 says that all went well */
+  URF_CALL_VOID,        /* void f(void) */
+  URF_CALL_KINDS
+};
+
 /* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf
  * can run init again and knows what may differ then:
  *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
@@ -122,6 +151,7 @@ struct urf_origin {
 struct urf_host {
   uint32_t version;
   const char *library; /* the one that is captured, by the name it is loaded by; NULL for any */
+  int fall_back;       /* a frozen library shall take it that its frozen state cannot be used */
   /* called by the loader, before any other constructor of the library: where its image and, in that,
    * the variables begin; NULL for none */
   void (*joined)(const void *image, const void *variables);
@@ -140,7 +170,7 @@ struct urf_host {
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x148, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x150, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 48, "same layout on every machine");
 
 #endif

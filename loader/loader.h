@@ -108,6 +108,7 @@ struct state {
   int lock;
   unsigned keys[KEYS]; /* keys.c: those of the process */
   int keys_lock;
+  int fell_back; /* the frozen state could not be used, init has run instead */
   struct heap heap;
 };
 
@@ -214,10 +215,23 @@ static inline void must_hold(const struct image *image, uintptr_t at, const char
  * has been written by then */
 HIDDEN void check(const struct image *image);
 
-/* bind.c: stores one import, and returns what it found; before: what the import before it found.  One is
- * stored before the next is looked up: when one is not to be had the process ends, and nobody sees
- * the half that was done. */
-HIDDEN uintptr_t bind(const struct image *image, const struct urf_import *import, uintptr_t before);
+/* Why the frozen state cannot be used in this process; what is NULL when it can. */
+struct reason {
+  const char *what, *which;
+};
+
+/* bind.c: whether all imports are to be had and all conditions hold, which is to be asked first; stores
+ * them. */
+HIDDEN int imports_hold(const struct image *image, struct reason *why);
+HIDDEN void imports_bind(const struct image *image);
+
+/* fallback.c: makes the image that of the library as it was linked, runs its constructors, which get the
+ * three arguments, and init */
+struct arguments {
+  int argc;
+  char **argv, **envp;
+};
+HIDDEN void fall_back(const struct image *image, const struct arguments *a);
 
 /* 1 for an address inside the image's heap, as far as the image really maps one. */
 static inline int urf_owns(const void *p)

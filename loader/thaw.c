@@ -7,11 +7,14 @@
  *             addresses: no pointer in it may be followed, so no code of the library runs but the
  *             loader's; the note and the table are reached relative to it, and are checked.
  *   relocate  The bias is added to every pointer.  No call, no allocation, no other write.
- *   import    Symbols of other modules are looked up (dlsym) and stored.  libc may be called, but
+ *   import    Symbols of other modules are looked up (dlsym), then stored.  libc may be called, but
  *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
  *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again, and thread-local
- *             variables are set.  The image is whole from here on, and the user's hooks run. */
+ *             variables are set.  The image is whole from here on, and the user's hooks run.
+ *
+ * Before anything is stored, it may turn out that the frozen state cannot be used in this process.  Then
+ * the relocation is undone, and fallback.c takes over. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,29 +42,28 @@ static uintptr_t rotate_left(uintptr_t n, unsigned by)
 
 /* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that
  * follow the last one covered. */
-static void relocate_words(const struct image *image)
+static void relocate_words(const struct image *image, uintptr_t by)
 {
   const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
   const uintptr_t *end = (const void *)(image->table + NOTE->relr + NOTE->relr_size);
-  const uintptr_t bias = image->bias;
   uintptr_t *where = 0;
   for (; relr < end; relr++) {
     if (!(*relr & 1)) {
-      where = (uintptr_t *)(*relr + bias);
+      where = (uintptr_t *)(*relr + image->bias);
       must_hold(image, (uintptr_t)where, "relr");
-      *where++ += bias;
+      *where++ += by;
       continue;
     }
     uintptr_t *word = where;
     must_hold(image, (uintptr_t)(word + (62 - __builtin_clzll(*relr | 2))), "relr");
     for (uintptr_t bits = *relr; bits >>= 1; word++)
       if (bits & 1)
-        *word += bias;
+        *word += by;
     where += 8 * sizeof *where - 1;
   }
 }
 
-static void relocate_odd(const struct image *image)
+static void relocate_odd(const struct image *image, uintptr_t by)
 {
   const unsigned char *list = (const unsigned char *)image->table + NOTE->odd;
   const unsigned char *end = list + NOTE->odd_size;
@@ -69,12 +71,12 @@ static void relocate_odd(const struct image *image)
   while (list < end) {
     at += get_uleb(&list);
     must_hold(image, at, "odd");
-    ((struct word *)at)->value += image->bias;
+    ((struct word *)at)->value += by;
   }
 }
 
 /* A hash of an address, or a tagged one, that keeps all of its bits. */
-static void relocate_rotated(const struct image *image)
+static void relocate_rotated(const struct image *image, uintptr_t by)
 {
   const unsigned char *list = (const unsigned char *)image->table + NOTE->rotated;
   const unsigned char *end = list + NOTE->rotated_size;
@@ -84,10 +86,19 @@ static void relocate_rotated(const struct image *image)
     must_hold(image, at, "rotated");
     if (list == end)
       damaged("rotated");
-    const unsigned by = (unsigned)get_uleb(&list) % (8 * sizeof at);
+    const unsigned turn = (unsigned)get_uleb(&list) % (8 * sizeof at);
     struct word *word = (void *)at;
-    word->value = rotate_left(rotate_left(word->value, by) + image->bias, 8 * sizeof at - by);
+    word->value = rotate_left(rotate_left(word->value, turn) + by, 8 * sizeof at - turn);
   }
+}
+
+static void relocate(const struct image *image, uintptr_t by)
+{
+  if (!by)
+    return;
+  relocate_words(image, by);
+  relocate_odd(image, by);
+  relocate_rotated(image, by);
 }
 
 static void protect(const struct image *image, const struct urf_protection *p)
@@ -103,13 +114,21 @@ static void count(const char *what, uint64_t n)
   say(decimal(digits, n));
 }
 
-static void report(uintptr_t bias)
+/* The start of a line, for those who asked for it. */
+static int tells(void)
 {
   const char *debug = secure_getenv("URF_DEBUG");
   if (!debug || strcmp(debug, "1") != 0)
-    return;
+    return 0;
   say("urf: ");
   say(own_name());
+  return 1;
+}
+
+static void report(uintptr_t bias)
+{
+  if (!tells())
+    return;
   count(": frozen; bias is a multiple of 4096: ", bias / 4096);
   count("; pointers relocated: ", bias ? NOTE->n_pointers + NOTE->n_odd + NOTE->n_rotated : 0);
   count("; imports bound: ", NOTE->n_import_sites);
@@ -147,27 +166,63 @@ static void on_thaw(void)
   call_all(urf_hooks_1 + 1, urf_hooks_2);
 }
 
-static void thaw(uintptr_t bias)
+/* turf wants to know; and where there is no way back nobody shall go on with half a library. */
+static void give_up(const struct image *image, const struct reason *why, const struct arguments *a)
 {
-  struct image image = {
+  const struct urf_host *host = find_host();
+  if (!NOTE->fallback || (host && !host->fall_back))
+    thaw_fail(why->what, why->which);
+  if (tells()) {
+    say(": its frozen state cannot be used here, so init is run: ");
+    say(why->what);
+    say(*why->which ? " " : "");
+    say(why->which);
+    say("\n");
+  }
+  fall_back(image, a);
+}
+
+/* Whether the frozen state is right at this address. */
+static int fits(const struct image *image, struct reason *why, char digits[24])
+{
+  if (NOTE->flags & URF_FIXED && image->bias)
+    *why =
+        (struct reason){"it was loaded at another address than it was linked and frozen for", ""};
+  else if (image->bias & (NOTE->align - 1))
+    *why = (struct reason){
+        "it was loaded at an address that differs from the linked one by no multiple of",
+        decimal(digits, NOTE->align)};
+  return !why->what;
+}
+
+static void thaw(uintptr_t bias, const struct arguments *a)
+{
+  char digits[24];
+  struct reason why = {0};
+  const struct image image = {
       .bias = bias,
       .region = (uintptr_t)NOTE->data + bias,
       .region_end = (uintptr_t)NOTE->heap_end + bias,
       .table = (const char *)(uintptr_t)NOTE->table + bias,
   };
   check(&image);
-  if (bias) {
-    relocate_words(&image);
-    relocate_odd(&image);
-    relocate_rotated(&image);
+  if (!fits(&image, &why, digits)) {
+    give_up(&image, &why, a);
+    return;
   }
+  relocate(&image, bias);
   S->owned = (uintptr_t)NOTE->heap + bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   host_prepare();
-  const struct urf_import *import = (const void *)(image.table + NOTE->imports);
-  uintptr_t found = 0;
-  for (uint64_t i = 0; i < NOTE->n_imports; i++)
-    found = bind(&image, &import[i], found);
+  struct urf_host *host = find_host();
+  if (host && host->fall_back)
+    why.what = "turf looks at what happens then";
+  if (why.what || !imports_hold(&image, &why)) {
+    relocate(&image, -bias);
+    give_up(&image, &why, a);
+    return;
+  }
+  imports_bind(&image);
   const struct urf_protection *p = (const void *)(image.table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++)
     protect(&image, &p[i]);
@@ -176,7 +231,6 @@ static void thaw(uintptr_t bias)
   keys_replay();
   signals_replay();
   report(bias);
-  struct urf_host *host = has_hooks() ? find_host() : 0;
   if (host)
     host->thaw = on_thaw;
   else
@@ -215,16 +269,18 @@ static void join_capture(uintptr_t bias)
   S->thread = (uintptr_t)HOST(pthread_self)();
 }
 
-HIDDEN void start(void) __asm__("urf_start");
+HIDDEN void start(int argc, char **argv, char **envp) __asm__("urf_start");
 
-void start(void)
+/* Their arguments are glibc's to constructors, not musl's, and of no use but to other constructors. */
+void start(int argc, char **argv, char **envp)
 {
+  const struct arguments a = {argc, argv, envp};
   uintptr_t bias = (uintptr_t)NOTE - (uintptr_t)NOTE->self;
   if (!(NOTE->flags & URF_FROZEN)) {
     host_prepare();
     join_capture(bias);
-  } else if (!S->owned)
-    thaw(bias);
+  } else if (!S->owned && !S->fell_back)
+    thaw(bias, &a);
 }
 
 /* The first entry of .init_array: urf.ld puts this section before all others. */
@@ -234,6 +290,11 @@ __asm__(".section .urf.init_array,\"aw\",%init_array\n"
         ".previous\n");
 
 int urf_frozen(void)
+{
+  return NOTE->flags & URF_FROZEN && !S->fell_back;
+}
+
+int urf_initialised(void)
 {
   return NOTE->flags & URF_FROZEN ? 1 : 0;
 }

@@ -6,8 +6,12 @@
 extern "C" {
 #endif
 
-/* 1 when this library was loaded already initialised, 0 when its init has to be run. */
+/* 1 when this library is what turf freeze has made of it, 0 when init has made it so in this process or
+ * has yet to. */
 int urf_frozen(void) __attribute__((visibility("hidden")));
+/* 1 when the library came initialised, and whoever has loaded it need not run init: it is frozen or,
+ * where the frozen state could not be used, has run init when it was loaded. */
+int urf_initialised(void) __attribute__((visibility("hidden")));
 
 #ifdef __cplusplus
 }

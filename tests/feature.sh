@@ -1,6 +1,7 @@
 #!/bin/sh
 # feature.sh SOURCE - one library in three forms has to give the same answers:
 #   a   linked without turf      b   linked with it      c   b, frozen
+#   d   c where it finds that it cannot be used frozen: it runs init itself
 # Lines in the source's leading comment:
 #   // cflags: FLAG...           // ldflags: FLAG...     also ldflags-bfd: and ldflags-lld:
 #   // dep: NAME                 link with libNAME.so, built from feature/dep/NAME.c
@@ -52,6 +53,21 @@ compare out.txt "with an allocator in the image it answers otherwise"
 set -f
 freeze b.so c.so $(header freeze)
 set +f
+# bit URF_FIXED of the flags in .note.urf, see loader/format.h
+cp c.so d.so
+at=$(readelf -SW d.so | awk '{ sub(/^ *\[ *[0-9]+\]/, "") } $1 == ".note.urf" { print $4 }')
+printf '\003' | dd of=d.so bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
+case $(header base)$(header freeze) in
+'')
+  for options in -n -t -F; do
+    run "$DRIVER" $options -f ./d.so >out.txt 2>/dev/null
+    compare out.txt "where it falls back on its init it answers otherwise"
+  done
+  env URF_DEBUG=1 "$DRIVER" -f ./d.so 2>&1 >/dev/null | grep -q 'so init is run' ||
+    fail "it did not fall back on its init"
+  ;;
+esac
+
 base=$(header base)
 : >bases
 for options in $modes $modes -n; do

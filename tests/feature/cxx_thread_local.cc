@@ -1,6 +1,8 @@
 // thread_local objects with destructors: init's are those of the thread that loads the library, other
 // threads have their own.
 // only: glibc there is no C++ compiler for musl in Debian
+// freeze: --fallback fail
+// A thread that makes thread_local objects needs the dynamic linker, which waits while a library is loaded.
 // ldflags: -static-libstdc++ -static-libgcc -Wl,-z,nodelete
 #include <pthread.h>
 

@@ -1,20 +1,22 @@
 #!/bin/sh
 # At load the process may have symbols that the process of the freeze did not have: a frozen library
-# follows, as the live one does, or it says that it cannot be used there.
+# follows, as the live one does, or it falls back on its init, or it says that it cannot be used there.
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 build_driver
 
-# three NAME [FLAG...]: a.so, b.so and c.so out of NAME.c
+# three NAME [FLAG...]: out of NAME.c a.so without turf, b.so with it, frozen c.so, which says when it
+# cannot be used, and d.so, which then falls back on its init
 three() {
   name=$1
   shift
   build_plain $name-a.so $name.c -- -O1 -fno-builtin "$@"
   build_lib $name-b.so $name.c -- -O1 -fno-builtin "$@"
-  freeze $name-b.so $name-c.so -q
+  freeze $name-b.so $name-c.so -q --fallback fail
+  freeze $name-b.so $name-d.so -q
 }
 with() { # LIBRARY-TO-PRELOAD ARGUMENT...
-  preload=$1
+  preload=$1 library=$3
   shift
   status=0
   env LD_PRELOAD="$WORK/$preload" "$DRIVER" "$@" >out.txt 2>err.txt || status=$?
@@ -24,12 +26,23 @@ follows() { # LIBRARY-TO-PRELOAD NAME: frozen it answers as live, in that proces
     run env LD_PRELOAD="$preload" "$DRIVER" ./$2-a.so >want.txt
     run env LD_PRELOAD="$preload" "$DRIVER" -f ./$2-c.so >out.txt 2>/dev/null
     same want.txt out.txt "with ${preload:-no other module} it answers otherwise"
+    run env LD_PRELOAD="$preload" URF_DEBUG=1 "$DRIVER" -f ./$2-d.so >out.txt 2>err.txt
+    same want.txt out.txt "with ${preload:-no other module} and a way back it answers otherwise"
+    ! grep 'so init is run' err.txt || fail "it fell back on its init"
   done
 }
 unusable() { # TEXT
   [ $status -ne 0 ] || fail "it was loaded where it cannot be used: $(cat out.txt)"
   [ "$(grep -c ^urf: err.txt)" -eq 1 ] || fail "not one line: $(cat err.txt)"
   grep -q "^urf: .*$1" err.txt || fail "the message does not name $1: $(cat err.txt)"
+}
+unusable_there() { # TEXT: the last one loaded; with a way back it answers as live
+  unusable "$1"
+  name=${library%-c.so}
+  run env LD_PRELOAD="$WORK/$preload" "$DRIVER" $name-a.so >want.txt
+  run env LD_PRELOAD="$WORK/$preload" URF_DEBUG=1 "$DRIVER" -f $name-d.so >out.txt 2>err.txt
+  same want.txt out.txt "where it falls back on its init it answers otherwise"
+  grep -q "so init is run: .*$1" err.txt || fail "it does not say why it falls back: $(cat err.txt)"
 }
 
 # a function of the library's own
@@ -51,9 +64,11 @@ build_plain other.so other.c
 follows other.so own
 # without a symbol table nothing tells whether it has another name as well
 strip own-b.so -o bare-b.so
-freeze bare-b.so bare-c.so -q
+freeze bare-b.so bare-c.so -q --fallback fail
+freeze bare-b.so bare-d.so -q
+cp own-a.so bare-a.so
 with other.so -f ./bare-c.so
-unusable on_event
+unusable_there on_event
 
 # a function with another name inside the library
 cat >alias2.c <<'END'
@@ -69,7 +84,7 @@ run "$DRIVER" ./alias2-a.so >want.txt
 run "$DRIVER" -f ./alias2-c.so >out.txt 2>/dev/null
 same want.txt out.txt "frozen it answers otherwise"
 with other.so -f ./alias2-c.so
-unusable on_event
+unusable_there on_event
 
 # a version of its own, which the other one has not
 if [ $LIBC = glibc ]; then
@@ -188,7 +203,7 @@ run "$DRIVER" ./tagged-a.so >want.txt
 run "$DRIVER" -f ./tagged-c.so >out.txt 2>/dev/null
 same want.txt out.txt "frozen it answers otherwise"
 with other.so -f ./tagged-c.so
-unusable on_event
+unusable_there on_event
 
 # a weak function, a constant, a function chosen at load: where the name leads, or not at all
 cat >weak.c <<'END'
@@ -236,7 +251,7 @@ END
   run "$DRIVER" -f ./chosen-c.so >out.txt 2>/dev/null
   same want.txt out.txt "frozen it answers otherwise"
   with hook.so -f ./chosen-c.so
-  unusable hook
+  unusable_there hook
 fi
 
 # a variable, which a program has a copy of
@@ -256,6 +271,11 @@ END
 three copy
 $CC_CMD $LD_FLAG -fno-pic -no-pie copier.c "$WORK/copy-c.so" -o copier -Wl,-rpath,"$WORK" 2>/dev/null
 if readelf -rW copier | grep -q 'R_.*_COPY.*greeting'; then
+  status=0
+  ./copier >out.txt 2>err.txt || status=$?
+  unusable greeting
+  # nor with a way back: the copy was taken of what was frozen
+  $CC_CMD $LD_FLAG -fno-pic -no-pie copier.c "$WORK/copy-d.so" -o copier -Wl,-rpath,"$WORK" 2>/dev/null
   status=0
   ./copier >out.txt 2>err.txt || status=$?
   unusable greeting
@@ -287,7 +307,7 @@ run "$DRIVER" ./handed-a.so >want.txt
 run "$DRIVER" -f ./handed-c.so >out.txt 2>/dev/null
 same want.txt out.txt "frozen it answers otherwise"
 with shadow.so -f ./handed-c.so
-unusable table
+unusable_there table
 
 # one past the end of an array, where another one begins
 cat >arrays.c <<'END'
@@ -312,7 +332,7 @@ run "$DRIVER" ./range-a.so >want.txt
 run "$DRIVER" -f ./range-c.so >out.txt 2>/dev/null
 same want.txt out.txt "frozen it answers otherwise"
 with own_a.so -f ./range-c.so
-unusable a
+unusable_there a
 
 # a variable of another module that is only set by its initialisation
 cat >held.c <<'END'
@@ -413,7 +433,7 @@ END
   run "$DRIVER" -f ./alias-c.so >out.txt 2>/dev/null
   same want.txt out.txt "frozen it answers otherwise"
   with checking.so -f ./alias-c.so
-  [ $status -eq 0 ] || unusable "mem"
+  [ $status -eq 0 ] || unusable_there "mem"
   [ $status -ne 0 ] || same want.txt out.txt "with another memcpy it answers otherwise"
 
   # libc's choice may be a function of the vDSO

@@ -27,6 +27,13 @@ static struct file {
     struct urf_protection protections[1];
     unsigned char odd[8], sites[16], rotated[4];
     char text[64];
+    struct {
+      struct urf_fallback head;
+      struct urf_origin origin;
+      uintptr_t bytes, shadow;
+      struct urf_call calls[2];
+      unsigned char relative[16], sites[8];
+    } back;
   } table;
   char tail[8];
 } file = {.tail = "in file"}, good;
@@ -38,6 +45,7 @@ static struct file {
 #include "../../loader/bind.c"
 #include "../../loader/check.c"
 #include "../../loader/fail.c"
+#include "../../loader/fallback.c"
 #include "../../loader/thaw.c"
 
 /* no hooks */
@@ -85,6 +93,44 @@ static void wrong(const char *what, int line)
 static int is_pointer(int i)
 {
   return i == 3 || i == 4 || i == 66 || i == 67 || i == 100 || i == 129 || i == 199;
+}
+
+static int constructed, initialised, init_result;
+
+static void construct(int argc, char **argv, char **envp)
+{
+  constructed = argc + (argv == (char **)file.heap) + (envp == (char **)good.heap);
+}
+
+static int initialise(void)
+{
+  initialised = constructed;
+  return init_result;
+}
+
+/* Instead of init's work: word 0 an address, word 1 a symbol's, word 2 a number; see fallback.c. */
+static void make_fallback(void)
+{
+  const uint64_t value = ADDRESS(file.heap[3]);
+  file.table.back.head = (struct urf_fallback){.relative = OFFSET(file.table.back.relative),
+                                               .shadows = OFFSET(file.table.back.shadow),
+                                               .n_shadows = 1,
+                                               .sites = OFFSET(file.table.back.sites),
+                                               .sites_size = 1,
+                                               .calls = OFFSET(file.table.back.calls),
+                                               .n_calls = 2};
+  unsigned char *list = file.table.back.relative;
+  *list++ = 0;
+  for (uint64_t n = value; n || list == file.table.back.relative + 1; n >>= 7)
+    *list++ = (unsigned char)((n & 0x7f) | (n >> 7 ? 0x80 : 0));
+  file.table.back.head.relative_size = (uint64_t)(list - file.table.back.relative);
+  file.table.back.sites[0] = 8;
+  file.table.back.shadow = 4711;
+  file.table.back.origin = (struct urf_origin){ADDRESS(file.data.pointers[2]), 8};
+  file.table.back.bytes = 77;
+  file.table.back.calls[0] =
+      (struct urf_call){(uintptr_t)construct - BIAS, URF_CALL_CONSTRUCTOR, 0};
+  file.table.back.calls[1] = (struct urf_call){(uintptr_t)initialise - BIAS, URF_CALL_INIT, 0};
 }
 
 /* The file as it should be. */
@@ -173,7 +219,10 @@ static void make(void)
                                 .imports = OFFSET(file.table.imports),
                                 .n_imports = 5,
                                 .protections = OFFSET(file.table.protections),
-                                .n_protections = 1};
+                                .n_protections = 1,
+                                .origin = OFFSET(file.table.back.origin),
+                                .origin_size = sizeof(struct urf_origin) + 8};
+  make_fallback();
   memcpy(&good, &file, sizeof file);
 }
 
@@ -186,7 +235,7 @@ static int refused(void)
   int pid = fork();
   if (!pid) {
     dup2(hold[1], 2);
-    start();
+    start(0, 0, 0);
     _exit(0);
   }
   close(hold[1]);
@@ -261,9 +310,59 @@ static void damage(void)
   REFUSED(file.table.protections[0].address += 8); /* the kernel refuses this one */
 }
 
+static void damage_fallback(void)
+{
+  struct urf_note *n = &file.note;
+  struct urf_fallback *f = &file.table.back.head;
+  const uint64_t at = OFFSET(file.table.back.head);
+  REFUSED(n->fallback = at + 4);
+  REFUSED(n->fallback = n->table_size);
+  REFUSED(n->fallback = at, n->origin_size = UINT64_MAX);
+  REFUSED(n->fallback = at, f->relative_size = 1, file.table.back.relative[0] = 0x80);
+  REFUSED(n->fallback = at, f->relative = UINT64_MAX);
+  REFUSED(n->fallback = at, f->n_shadows = UINT64_MAX / 4);
+  REFUSED(n->fallback = at, f->sites_size = sizeof file.table + 1);
+  REFUSED(n->fallback = at, f->n_calls = UINT64_MAX);
+  /* what is only read when it is needed */
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, f->relative_size = 1);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.origin.size = 9);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, memset(file.table.back.sites, 0xff, 7),
+          f->sites_size = 8);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, init_result = 1);
+  REFUSED(n->flags |= URF_FIXED); /* no way back */
+  init_result = 0;
+}
+
+/* The frozen state cannot be used: for its address, or for what is found after the relocation. */
+static void fall(int early)
+{
+  memcpy(&file, &good, sizeof file);
+  file.note.fallback = OFFSET(file.table.back.head);
+  if (early)
+    file.note.flags |= URF_FIXED;
+  else
+    file.table.text[1] = 'G'; /* no such symbol */
+  memset(file.heap, 1, sizeof file.heap);
+  initialised = constructed = 0;
+  start(5, (char **)file.heap, (char **)good.heap);
+  MUST(initialised == 7);
+  MUST(file.data.pointers[0] == (uintptr_t)&file.heap[3]);
+  MUST(file.data.pointers[1] == 4711 && file.data.pointers[2] == 77);
+  for (int i = 3; i < POINTERS; i++)
+    MUST(file.data.pointers[i] == good.data.pointers[i]);
+  MUST(memcmp(file.data.odd, good.data.odd, sizeof good.data - sizeof good.data.pointers) == 0);
+  for (size_t i = 0; i < sizeof file.heap; i++)
+    MUST(!file.heap[i]);
+  MUST(!file.state.owned && file.state.fell_back);
+  MUST(!urf_frozen() && urf_initialised());
+  initialised = 0;
+  start(5, (char **)file.heap, (char **)good.heap);
+  MUST(!initialised);
+}
+
 static void whole(void)
 {
-  start();
+  start(0, 0, 0);
   for (int i = 0; i < POINTERS; i++)
     MUST(file.data.pointers[i] == (is_pointer(i) ? (uintptr_t)&file.heap[i] : (uintptr_t)i));
   const uintptr_t odd = (uintptr_t)&file.heap[7];
@@ -283,7 +382,7 @@ static void whole(void)
   int pipes[2];
   MUST(pipe(pipes) == 0 && write(pipes[1], "x", 1) == 1);
   MUST(read(pipes[0], file.heap, 1) == -1 && errno == EFAULT);
-  start(); /* the second constructor call of the same image changes nothing */
+  start(0, 0, 0); /* the second constructor call of the same image changes nothing */
   MUST(memcmp(&good.data, &file.data, sizeof file.data) == 0);
 }
 
@@ -291,6 +390,9 @@ int main(void)
 {
   make();
   damage();
+  damage_fallback();
+  fall(1);
+  fall(0);
   memcpy(&file, &good, sizeof file);
   whole();
   return 0;

@@ -1,0 +1,54 @@
+/* The functions that make a library as it was linked an initialised one, in order. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "turf.h"
+
+static int add(struct plan *plan, const struct library *lib, uint64_t address,
+               enum urf_call_kind kind, struct error *e)
+{
+  if (address - lib->lo >= lib->hi - lib->lo)
+    return fail(
+        e, REFUSED,
+        "%s: %s is in another module; where the frozen state cannot be used it could not be "
+        "run: use --fallback fail, which ends such a load",
+        lib->path, kind == URF_CALL_CONSTRUCTOR ? "a constructor" : "an init function");
+  *PUSH(&plan->calls) = (struct urf_call){address, kind, 0};
+  return 0;
+}
+
+/* gABI: DT_INIT, then the array, whose first entry is the loader's own.  The words are as the dynamic
+ * linker has left them; 0 and -1 are no functions. */
+static int add_constructors(struct plan *plan, const struct library *lib, struct capture *run,
+                            struct error *e)
+{
+  const uint64_t size = lib->init_array_size > lib->word ? lib->init_array_size - lib->word : 0;
+  unsigned char *words = xalloc(size);
+  int status = 0;
+  if (lib->init)
+    status = add(plan, lib, lib->init, URF_CALL_CONSTRUCTOR, e);
+  if (!status && size)
+    status = capture_read(run, lib->note.init_array + lib->word, size, words, e);
+  for (uint64_t at = 0; at + lib->word <= size && !status; at += lib->word) {
+    const uint64_t value = get_word(words + at, lib->word);
+    if (value && value != get_word("\xff\xff\xff\xff\xff\xff\xff\xff", lib->word))
+      status = add(plan, lib, value - run->bias, URF_CALL_CONSTRUCTOR, e);
+  }
+  free(words);
+  return status;
+}
+
+int fallback_calls(struct plan *plan, const struct library *lib, struct capture *run,
+                   const struct options *o, struct error *e)
+{
+  plan->fallback = true;
+  if (add_constructors(plan, lib, run, e))
+    return -1;
+  for (size_t i = 0; i < run->inits.n && i < o->inits.n; i++)
+    if (add(plan, lib, run->inits.at[i],
+            strchr(o->inits.at[i], ':') ? URF_CALL_VOID : URF_CALL_INIT, e))
+      return -1;
+  return 0;
+}
