@@ -344,6 +344,14 @@ static int check_front(struct capture *c, const struct library *lib, struct erro
       lib->path, at - c->bias, symbol ? symbol->name : "no symbol");
 }
 
+static void take_made(struct capture *c)
+{
+  size_t n;
+  const struct made *made = process_made(c->process, &n);
+  for (size_t i = 0; i < n; i++)
+    *PUSH(&c->made) = made[i];
+}
+
 static int take_world(struct capture *c, struct error *e)
 {
   const char *line = process_ask(c->process, e, "world");
@@ -380,6 +388,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;
   if (init && s.align > c->align)
     c->align = s.align;
+  take_made(c);
   if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, e) ||
       take_records(c, s.blocks, s.n_blocks, true, e) ||
       take_records(c, s.allocations, s.n_allocations, false, e))
@@ -410,6 +419,7 @@ void capture_free(struct capture *c)
     free(c->world.at[i]);
   free(c->world.at);
   free(c->mappings.at);
+  free(c->made.at);
   free(c->blocks.at);
   free(c->allocations.at);
   free(c->protections.at);

@@ -165,39 +165,6 @@ static bool is_rotated(struct context *x, size_t d)
   return false;
 }
 
-/* Whether the word leads into the stack in every run; *below: to frames that init has left. */
-static bool leads_to_stack(const struct context *x, size_t start, bool *below)
-{
-  *below = true;
-  for (size_t r = 0; r < x->n; r++) {
-    uint64_t v = value_in(x, r, start);
-    const struct mapping *m = mapping_of(&x->runs[r], v);
-    if (!m || strcmp(m->what, "[stack]") != 0)
-      return false;
-    *below &= v < x->runs[r].frame;
-  }
-  return true;
-}
-
-static bool is_dead(struct context *x, size_t d)
-{
-  uint64_t frame[MAX_RUNS];
-  for (size_t r = 0; r < x->n; r++)
-    frame[r] = x->runs[r].frame;
-  unsigned low = lowest_difference(frame, x->n);
-  size_t starts[] = {d - d % x->word, d - low};
-  for (size_t i = 0; i < 2; i++) {
-    bool below;
-    if (starts[i] > d || d - starts[i] >= x->word || !is_free(x, starts[i], x->word) ||
-        !leads_to_stack(x, starts[i], &below) || !below)
-      continue;
-    add_site(x, (struct site){.offset = starts[i], .size = x->word, .kind = SITE_DEAD});
-    put_word(x->plan->image + starts[i], x->word, URF_DEAD);
-    return true;
-  }
-  return false;
-}
-
 /* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has there.
  * Where another run has a number or null it is a pointer as well: the state of one run is kept as a
  * whole, and no number of 64 bits is an address of the library's by chance. */

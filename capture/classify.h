@@ -1,5 +1,5 @@
 /* What the files of the classification share: classify.c has the rules, apply.c the policy, import.c
- * the search for a symbol, own.c the library's own symbols, finding.c what no rule explains. */
+ * the search for a symbol, own.c the library's own symbols, dead.c pointers to what is gone, finding.c what no rule explains. */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
 
@@ -67,6 +67,14 @@ void apply_policy(struct context *x);
 bool is_settled(const struct context *x, size_t at, size_t size);
 /* Afterwards: the proof needs to know of lines that keep. */
 void note_keeps(struct context *x);
+
+/* Has the plan explain what the site covers. */
+void add_site(struct context *x, struct site s);
+
+/* dead.c */
+
+/* The rule for pointers to what is dead in the live process as well. */
+bool is_dead(struct context *x, size_t d);
 
 /* import.c */
 

@@ -160,6 +160,12 @@ const char *process_path(const struct process *p)
   return p->path;
 }
 
+const struct made *process_made(const struct process *p, size_t *n)
+{
+  *n = p->displaced.made.n;
+  return p->displaced.made.at;
+}
+
 int process_id(const struct process *p)
 {
   return p->pid;
@@ -416,6 +422,7 @@ void process_end(struct process *p)
       *at = p->next;
       break;
     }
+  free(p->displaced.made.at);
   free(p->path);
   free(p->doing);
   free(p);

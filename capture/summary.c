@@ -50,24 +50,33 @@ static uint64_t heap_size(const struct summary *s)
   return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
 }
 
+static const char *const led_to[] = {
+    [DEAD_FRAME] = "stack frames that init has left",
+    [DEAD_STACK] = "stacks of threads that have ended",
+    [DEAD_MAPPING] = "mappings that are gone",
+};
+_Static_assert(sizeof led_to / sizeof *led_to == DEAD_KINDS, "each kind has its name");
+
 /* Where they are: a bound that is compared with (the base of a stack) is no dead pointer to its
  * library. */
-static void print_dead(FILE *f, const struct summary *s, uint64_t n)
+static void print_dead(FILE *f, const struct summary *s, enum dead kind)
 {
   const struct plan *plan = s->plan;
-  unsigned shown = 0;
+  uint64_t n = 0;
+  for (size_t i = 0; i < plan->sites.n; i++)
+    n += plan->sites.at[i].kind == SITE_DEAD && plan->sites.at[i].dead == kind;
   if (n)
-    fprintf(f, "  %ju pointers into stack frames that init has left, made invalid\n", (uintmax_t)n);
-  for (size_t i = 0; i < plan->sites.n && shown < SHOWN; i++) {
-    if (plan->sites.at[i].kind != SITE_DEAD)
+    fprintf(f, "  %ju pointers into %s, made invalid\n", (uintmax_t)n, led_to[kind]);
+  for (size_t i = 0, shown = 0; i < plan->sites.n && shown < SHOWN; i++) {
+    if (plan->sites.at[i].kind != SITE_DEAD || plan->sites.at[i].dead != kind)
       continue;
     char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
     fprintf(f, "    %s\n", place);
     free(place);
     shown++;
   }
-  if (n > shown)
-    fprintf(f, "    and %ju more\n", (uintmax_t)(n - shown));
+  if (n > SHOWN)
+    fprintf(f, "    and %ju more\n", (uintmax_t)n - SHOWN);
 }
 
 /* Programs that were not compiled as position-independent code make copies of variables. */
@@ -119,7 +128,8 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
           (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
   fprintf(f, "  %ju pointers to other modules (%ju imports)\n", (uintmax_t)n->import_words,
           (uintmax_t)n->imports);
-  print_dead(f, s, n->dead);
+  for (enum dead kind = 0; kind < DEAD_KINDS; kind++)
+    print_dead(f, s, kind);
   if (n->kept || n->zeroed)
     fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
             (uintmax_t)n->zeroed);

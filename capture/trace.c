@@ -163,6 +163,27 @@ static bool is_library(int pid, const struct displacement *d, int fd)
   return strcmp(target, d->library) == 0;
 }
 
+bool is_thread_of(int tid, int pid)
+{
+  if (tid == pid)
+    return true;
+  char *path = xprintf("/proc/%d/task/%d", pid, tid);
+  bool is = access(path, F_OK) == 0;
+  free(path);
+  return is;
+}
+
+/* A thread of the process's that is about to begin. */
+static void note_stack(int tid, struct displacement *d)
+{
+  struct user_regs_struct regs;
+  if (tid == d->pid || !is_thread_of(tid, d->pid) || ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+    return;
+  for (size_t i = 0; i < d->made.n; i++)
+    if (regs.REG_SP - d->made.at[i].lo < d->made.at[i].size)
+      d->made.at[i].stack = true;
+}
+
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
@@ -176,15 +197,12 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
                    : library && run_of(d) < 3
                        ? place_of_library(d)
                        : place_of_mapping(d, regs->REG_ARG2, library ? d->setting.align : 4096);
+  if (is_thread_of(pid, d->pid))
+    *PUSH(&d->made) =
+        (struct made){.lo = regs->REG_ARG1,
+                      .size = regs->REG_ARG2,
+                      .for_stack = regs->REG_ARG3 == PROT_NONE && regs->REG_ARG4 & MAP_STACK};
   (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
-}
-
-bool is_thread_of(int tid, int pid)
-{
-  char *path = xprintf("/proc/%d/task/%d", pid, tid);
-  bool is = tid == pid || access(path, F_OK) == 0;
-  free(path);
-  return is;
 }
 
 /* At the start of a system call that the filter is about; true when its end matters, too. */
@@ -247,6 +265,8 @@ bool trace_event(int pid, int status, struct displacement *d)
     change_auxv(pid, d);
   else if (end)
     call_ends(pid, d);
+  else if (!event && sig == SIGSTOP)
+    note_stack(pid, d);
   else if (!event && sig == SIGSEGV && d->setting.steady && steady_fault(pid, d))
     answered = true;
   else if (!event &&

@@ -244,6 +244,8 @@ const char *process_line(struct process *p, struct error *e);
 int process_read(struct process *p, void *out, size_t n, struct error *e);
 /* Where it stopped when it was killed by a signal, 0 when it was not. */
 uint64_t process_fault(const struct process *p);
+/* The mappings that it has asked for so far, in that order. */
+const struct made *process_made(const struct process *p, size_t *n);
 /* Its id, as wait(2) knows it. */
 int process_id(const struct process *p);
 void process_end(struct process *p);
@@ -259,6 +261,13 @@ struct clock {
   uint64_t calls; /* when they are asked */
 };
 
+/* A mapping that the process asked for, there or anywhere, for itself. */
+struct made {
+  uint64_t lo, size; /* run-time */
+  bool for_stack;    /* as libc makes one for a thread that it starts: without access, MAP_STACK */
+  bool stack;        /* a thread has started on it */
+};
+
 /* How the mappings of a process are displaced. */
 struct displacement {
   struct setting setting;
@@ -267,7 +276,8 @@ struct displacement {
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   int pid;             /* the process itself, not one that it starts */
   struct clock clock;
-  uint64_t step;         /* mappings so far */
+  uint64_t step; /* mappings so far */
+  LIST(struct made) made;
   uint64_t drawn, ticks; /* random bytes and looks at the counter so far, when they are answered */
   unsigned asked;        /* enum thing */
   /* the last signal of those that a fault raises: at which instruction of which process */
@@ -321,6 +331,7 @@ struct capture {
   size_t size, room;
   uint64_t align; /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
+  LIST(struct made) made; /* of those before there may be nothing left */
   LIST(struct module) modules;
   LIST(struct block) blocks;           /* of the in-image heap, by address */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
@@ -387,6 +398,8 @@ enum kind {
   SITE_RETHAW,   /* zero in the file, and set by a function of URF_ON_THAW */
   SITE_TRANSIENT /* as the variable starts in a library that is not frozen */
 };
+/* What a dead pointer led to. */
+enum dead { DEAD_FRAME, DEAD_STACK, DEAD_MAPPING, DEAD_KINDS };
 
 struct site {
   size_t offset; /* in the region */
@@ -395,6 +408,7 @@ struct site {
   bool by_ldso;     /* IMPORT or POINTER: the dynamic linker's own relocation stays */
   size_t import;    /* IMPORT: index into plan.imports */
   uint64_t value;   /* POINTER, and IMPORT that follows an own symbol: the link-time address */
+  enum dead dead;   /* DEAD, while freezing */
   unsigned rotated; /* POINTER: bits that the word is rotated to the right by */
 };
 

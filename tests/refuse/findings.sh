@@ -66,20 +66,24 @@ void answer(FILE *out) { fprintf(out, "\n"); }
 END
 expect_refusal 1 thread "$TURF" freeze thread.so -o "$OUT"
 
-# a block of libc's allocator, and one that it has freed again: nothing says what that word is
-finding foreign <<'END'
+# blocks of libc's allocator: one that is there still, and what was one until it was freed, of which
+# nothing says whether it is
+for what in 'get(100000000)' 'get(100)' 'gone(100)'; do
+  finding foreign <<END
 #include <dlfcn.h>
 static void *freed;
-int urf_init(void)
+static inline void *get(size_t size) { return ((void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc"))(size); }
+static inline void *gone(size_t size)
 {
-  void *(*get)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
-  void (*put)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
-  put(freed = get(100000000));
-  return 0;
+  void *p = get(size);
+  ((void (*)(void *))dlsym(RTLD_DEFAULT, "free"))(p);
+  return p;
 }
+int urf_init(void) { freed = $what; return 0; }
 void answer(FILE *out) { fprintf(out, "%d\n", freed != 0); }
 END
-expect_refusal 1 freed "$TURF" freeze foreign.so -o "$OUT"
+  expect_refusal 1 freed "$TURF" freeze foreign.so -o "$OUT"
+done
 
 # half a pointer that something else has been written over
 finding half <<'END'

@@ -1,5 +1,6 @@
 // diff, classify, place and prove, on regions made by hand.
 // with: capture/diff.c capture/classify.c capture/apply.c capture/import.c capture/own.c capture/finding.c
+// with: capture/dead.c
 // with: capture/place.c capture/prove.c capture/util.c
 
 #include <stdlib.h>
@@ -74,6 +75,7 @@ static void start(void)
     free(run[r].region);
     free(run[r].modules.at);
     free(run[r].mappings.at);
+    free(run[r].made.at);
     run[r] = (struct capture){.lib = &lib,
                               .bias = bias[r],
                               .frame = stack[r] + 0x800,
@@ -305,6 +307,46 @@ static void test_stack(void)
   CHECK(plan.findings.n == 1 && is_finding(16, FIND_STACK));
 }
 
+static void test_gone(void)
+{
+  static const uint64_t gone[RUNS] = {0x2112233440000, 0x2556677880000, 0x299aabbcc0000};
+  static const uint64_t thread[RUNS] = {0x3112233440000, 0x3556677880000, 0x399aabbcc0000};
+  start();
+  for (int r = 0; r < RUNS; r++) {
+    *PUSH(&run[r].made) = (struct made){.lo = gone[r], .size = 0x2000};
+    *PUSH(&run[r].made) = (struct made){thread[r], 0x2000, true, true};
+    *PUSH(&run[r].made) = (struct made){thread[r] + 0x10000, 0x2000, true, false};
+    *PUSH(&run[r].made) = (struct made){thread[r] + 0x20000, 0x2000, false, true};
+    *PUSH(&run[r].made) =
+        (struct made){other[r] + 0x100000, 0x1000, false, false}; /* still there */
+    *PUSH(&run[r].mappings) = (struct mapping){thread[r], thread[r] + 0x30000, "", 3};
+    set(r, 64, gone[r] + 8 * (unsigned)r); /* another place in each run */
+    set(r, 80, thread[r] + 8 * (unsigned)r);
+  }
+  set_all(8, gone, 0x10);
+  set_all(19, gone, 0x1fff);
+  set_all(32, gone, 0x2000); /* behind it */
+  set_all(40, other, 0x100010);
+  set_all(48, thread, 0x10010);
+  set_all(56, thread, 0x20010);
+  go(NULL);
+  const struct site *a = site_at(8), *b = site_at(19), *c = site_at(80);
+  CHECK(a && a->kind == SITE_DEAD && a->dead == DEAD_MAPPING);
+  CHECK(b && b->kind == SITE_DEAD && get_word(plan.image + 19, 8) == URF_DEAD);
+  CHECK(c && c->kind == SITE_DEAD && c->dead == DEAD_STACK);
+  CHECK(plan.sites.n == 3 && plan.findings.n == 5);
+  CHECK(is_finding(40, FIND_HEAP) && is_finding(48, FIND_HEAP) && is_finding(64, FIND_VARIES));
+  start();
+  for (int r = 0; r < RUNS; r++) {
+    *PUSH(&run[r].made) = (struct made){.lo = gone[r], .size = 0x2000};
+    if (r == 2) /* in one run something else is there now */
+      *PUSH(&run[r].mappings) = (struct mapping){gone[r], gone[r] + 0x1000, "", 3};
+  }
+  set_all(8, gone, 0x10);
+  go(NULL);
+  CHECK(plan.sites.n == 0 && plan.findings.n == 1);
+}
+
 static void test_policy(void)
 {
   struct range ranges[] = {{16, 8}, {32, 20}, {64, 8}, {80, 4}};
@@ -430,6 +472,7 @@ int main(void)
   test_imports();
   test_thread();
   test_stack();
+  test_gone();
   test_policy();
   test_slots();
   test_table();
@@ -440,6 +483,7 @@ int main(void)
     free(run[r].region);
     free(run[r].modules.at);
     free(run[r].mappings.at);
+    free(run[r].made.at);
   }
   free(libc.list.at);
   free(spans.list.at);
