@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "groups.h"
 #include "work.h"
 
 enum { BAD_AT_MOST = 20 };
@@ -95,15 +96,28 @@ static int fail_fixed(const struct work *w, const struct mapping *m, struct erro
   return -1;
 }
 
+static void tell_findings(struct work *w)
+{
+  struct report r;
+  struct bytes text = {0};
+  FILE *f = xcheck(open_memstream((char **)&text.at, &text.n)); /* stderr has no buffer */
+  report_init(&r, &w->lib, &w->plan, w->runs, w->n);
+  if (w->o->suggest)
+    report_suggest(stdout, &r);
+  report_findings(f, &r, w->o->verbose);
+  report_free(&r);
+  fclose(f);
+  fwrite(text.at, 1, text.n, stderr);
+  free(text.at);
+}
+
 static int judge(struct work *w, struct error *e)
 {
   struct plan *plan = &w->plan;
   size_t outside = outside_check(stderr, w->o->suggest ? stdout : NULL, &w->runs[0],
                                  w->o->policy ? &w->policy : NULL);
   if (plan->findings.n) {
-    if (w->o->suggest)
-      report_suggest(stdout, &w->lib, plan, w->runs, w->n);
-    report_findings(stderr, &w->lib, plan, w->runs, w->n);
+    tell_findings(w);
     return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
                 plan->findings.n, plan->findings.n == 1 ? "" : "s");
   }

@@ -1,17 +1,22 @@
-/* What a freeze cannot explain: the findings, and the policy that would accept them. */
+/* What a freeze cannot explain, as text: the findings, and the policy that would accept them. */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "owner.h"
+#include "groups.h"
 
-enum { SHOWN = 4 }; /* words, values and policy lines of one group */
+/* A report fits two screens, however many findings there are. */
+enum {
+  GROUPS = 8, /* that are shown in full, */
+  WORDS = 3,  /* with as many words, */
+  LINES = 3,  /* and lines of a policy each; */
+  NAMES = 12, /* of the others those are named */
+  VALUES = 3  /* of a word */
+};
 
-static const struct {
-  const char *title, *why, *cure, *action;
-} texts[] = {
+const struct cause_text cause_texts[FIND_CAUSES] = {
     [FIND_MOVES] =
-        {"leads to another place in the library in each run, or nowhere",
+        {"moves", "leads to another place in the library in each run, or nowhere",
          "It depends on addresses (a cache or a table indexed by them), and at load all\n"
          "  addresses are others.",
          "Index by something that is the same in every process, or empty it when init ends;\n"
@@ -19,7 +24,7 @@ static const struct {
          "  are right at any address, accept them",
          "keep"},
     [FIND_BASE] =
-        {"follows the load address, but is no pointer into the library",
+        {"base", "follows the load address, but is no pointer into the library",
          "It was computed from an address (a hash, or a pointer in disguise), and would be\n"
          "  that of a process that is gone.",
          "Compute it at first use, or from something that is no address; or give the library a\n"
@@ -27,44 +32,43 @@ static const struct {
          "  accept it",
          "keep"},
     [FIND_MODULE] =
-        {"points into another module, at no symbol that it exports",
+        {"module", "points into another module, at no symbol that it exports",
          "The next process has that module elsewhere, and no name says where in it.",
          "Take the address of an exported symbol, or get the pointer at first use; if the\n"
          "  library gets it again when it is null, accept that",
          "zero"},
     [FIND_STACK] =
-        {"points to the stack of the process that ran init",
+        {"stack", "points to the stack of the process that ran init",
          "The process that loads the library has another stack.",
          "Copy what is there, or get the pointer at first use; if the library gets it again\n"
          "  when it is null, accept that",
          "zero"},
     [FIND_HEAP] =
-        {"points to memory that somebody else allocated, such as an open FILE",
+        {"foreign heap", "points to memory that somebody else allocated, such as an open FILE",
          "That memory is not part of the library; where it is loaded, something else or\n"
          "  nothing is there.",
          "Give it back before init ends and get it at first use, or link what allocates it\n"
          "  into the library (C++: -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL); if\n"
          "  the library gets it again when it is null, accept that",
          "zero"},
-    [FIND_MAPPING] = {"points to a mapping that is not part of the library",
+    [FIND_MAPPING] = {"mapping", "points to a mapping that is not part of the library",
                       "Where the library is loaded, something else or nothing is there.",
                       "Map it at first use; if the library does so when it is null, accept that",
                       "zero"},
     [FIND_VARIES] =
-        {"is not the same in every run",
+        {"varies", "is not the same in every run",
          "A time, a process id, a random number, or what was made of one or of an address:\n"
          "  every process would have that of the freeze.  No seed or key must come to that.",
          "Set it at first use, or in a function of URF_ON_THAW (urf.h); if the value of one run\n"
          "  will do for all, accept it (with the action zero instead of keep: as cleared bytes)",
          "keep"},
-    [FIND_REFUSED] = {"must not be frozen",
+    [FIND_REFUSED] = {"refused", "must not be frozen",
                       "It is not as it was before init, and the frozen file would hold it.",
                       "Clear it before init ends or in a function of URF_ON_FREEZE, mark the "
                       "variable\n"
                       "  URF_TRANSIENT, or take the line out of the policy.",
                       NULL},
 };
-_Static_assert(sizeof texts / sizeof *texts == FIND_CAUSES, "each cause has its text");
 
 char *report_place(const struct library *lib, const struct capture *c, size_t offset)
 {
@@ -85,119 +89,6 @@ char *report_what(const struct library *lib, const struct capture *c, size_t off
   char *what = what_of(&o, &s, address, address + size);
   owners_free(&o);
   return what;
-}
-
-/* A finding, with the bytes of it that a policy has to be about. */
-struct entry {
-  const struct finding *finding;
-  struct subject subject;
-  uint64_t key; /* equal for one symbol, or one place that allocates */
-  uint64_t lo, hi;
-};
-
-struct report {
-  FILE *f;
-  const struct plan *plan;
-  const struct capture *runs;
-  size_t n;
-  struct owners owners;
-  struct entry *entries; /* groups of them side by side */
-};
-
-static bool differs(const struct report *r, size_t at)
-{
-  for (size_t i = 1; i < r->n; i++)
-    if (r->runs[i].region[at] != r->runs[0].region[at])
-      return true;
-  return false;
-}
-
-/* The lower half of what looks like one number carries into the upper one another time. */
-static bool is_lower_half(const struct report *r, const struct finding *f)
-{
-  const unsigned word = r->owners.lib->word;
-  if (f->cause != FIND_VARIES || f->size != word / 2 || f->offset % word)
-    return false;
-  for (size_t i = f->size; i < word; i++)
-    if (r->runs[0].region[f->offset + i])
-      return true;
-  return false;
-}
-
-static struct entry entry_of(const struct report *r, const struct finding *f)
-{
-  const uint64_t data = r->owners.lib->note.data;
-  size_t first = 0;
-  while (first < f->size && !differs(r, f->offset + first))
-    first++;
-  first = first == f->size ? 0 : first;
-  struct entry x = {.finding = f, .lo = data + f->offset, .hi = data + f->offset + f->size};
-  x.subject = subject_of(&r->owners, x.lo + first);
-  x.key = x.subject.block ? x.subject.block->caller : x.subject.start;
-  if (x.lo < x.subject.start)
-    x.lo = x.subject.start;
-  uint64_t end = x.subject.start + x.subject.size;
-  if (is_lower_half(r, f) && (!x.subject.size || x.hi + f->size <= end))
-    x.hi += f->size;
-  return x;
-}
-
-static int by_group(const void *a, const void *b)
-{
-  const struct entry *x = a, *y = b;
-  if (!x->subject.block != !y->subject.block)
-    return x->subject.block ? 1 : -1;
-  if (x->key != y->key)
-    return x->key < y->key ? -1 : 1;
-  if (x->finding->cause != y->finding->cause)
-    return x->finding->cause < y->finding->cause ? -1 : 1;
-  return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
-
-static void report_init(struct report *r, FILE *f, const struct library *lib,
-                        const struct plan *plan, const struct capture *runs, size_t n)
-{
-  *r = (struct report){.f = f, .plan = plan, .runs = runs, .n = n};
-  owners_init(&r->owners, lib, runs);
-  r->entries = xalloc(plan->findings.n * sizeof *r->entries);
-  for (size_t i = 0; i < plan->findings.n; i++)
-    r->entries[i] = entry_of(r, &plan->findings.at[i]);
-  qsort(r->entries, plan->findings.n, sizeof *r->entries, by_group);
-}
-
-static void report_free(struct report *r)
-{
-  owners_free(&r->owners);
-  free(r->entries);
-}
-
-/* Behind the last entry of the group that begins with i. */
-static size_t group_end(const struct report *r, size_t i)
-{
-  const struct entry *first = &r->entries[i];
-  while (++i < r->plan->findings.n && r->entries[i].key == first->key &&
-         r->entries[i].finding->cause == first->finding->cause &&
-         r->entries[i].finding->line == first->finding->line &&
-         !r->entries[i].subject.block == !first->subject.block)
-    ;
-  return i;
-}
-
-static void print_head(const struct report *r, const struct entry *x)
-{
-  const struct subject *s = &x->subject;
-  if (s->symbol)
-    fprintf(r->f, "%s (%ju bytes in %s)", s->symbol->name, (uintmax_t)s->size, s->part);
-  else if (s->block) {
-    char *caller = caller_name(s->block);
-    fprintf(r->f, "memory allocated by %s", caller);
-    free(caller);
-  } else
-    fprintf(r->f, "%s, where the library has no symbol", s->part);
-  fprintf(r->f, ": %s", texts[x->finding->cause].title);
-  if (x->finding->line)
-    fprintf(r->f, ", says %s:%u: %s", x->finding->line->file, x->finding->line->line,
-            x->finding->line->reason);
 }
 
 static const struct {
@@ -227,95 +118,127 @@ char *report_things(unsigned set)
   return (char *)text.at;
 }
 
-/* What the words of a group vary with, taken together. */
-static void print_varies(const struct report *r, size_t i, size_t end)
+/* "    head text" with a line's end, and frees the text. */
+static void print_line(FILE *f, const char *head, char *text)
 {
-  unsigned set = 0;
-  for (; i < end; i++)
-    set |= r->entries[i].finding->varies;
-  char *names = report_things(set);
-  if (set)
-    fprintf(r->f, "  It varies with %s.\n", names);
-  free(names);
+  fprintf(f, "    %s%s\n", head, text);
+  free(text);
 }
 
-static void print_value(const struct report *r, const struct finding *f, size_t run)
-{
-  const unsigned char *at = r->runs[run].region + f->offset;
-  fputs(" 0x", r->f);
-  for (size_t i = f->size; i-- > 0;)
-    fprintf(r->f, "%02x", at[i]);
-}
-
-static void print_word(const struct report *r, const struct entry *x)
+static void print_word(FILE *f, const struct report *r, const struct entry *x)
 {
   const bool secret = x->finding->cause == FIND_REFUSED;
   char *place = place_of(&x->subject, r->runs, x->lo);
-  fprintf(r->f, secret ? "    %s" : "    %s:", place);
+  fprintf(f, secret ? "    %s" : "    %s:", place);
   free(place);
-  for (size_t run = 0; run < r->n && run < SHOWN - 1 && !secret; run++)
-    print_value(r, x->finding, run);
+  for (size_t run = 0; run < r->n && run < VALUES && !secret; run++) {
+    char *value = entry_value(r, x, run);
+    fprintf(f, " %s", value);
+    free(value);
+  }
   if (*x->finding->what)
-    fprintf(r->f, ", in %s", x->finding->what);
-  fputc('\n', r->f);
+    fprintf(f, ", in %s", x->finding->what);
+  fputc('\n', f);
 }
 
-/* Policy lines for [i, end), neighbours in one; at most max of them. */
-static void print_lines(struct report *r, size_t i, size_t end, size_t max, const char *indent)
+static void print_lines(FILE *f, struct report *r, const struct group *g)
 {
-  for (size_t line = 0; i < end; line++) {
-    const struct entry *x = &r->entries[i];
-    uint64_t hi = x->hi;
-    if (line == max) {
-      fprintf(r->f, "%sand so on; `turf check --suggest` prints all\n", indent);
-      return;
+  size_t i = g->first;
+  for (unsigned n = 0; n < LINES && i < g->end; n++)
+    print_line(f, n ? "               " : "to accept it:  ", policy_text(r, &i, g->end));
+  if (i < g->end)
+    fputs("                   and so on; `turf check --suggest` prints all\n", f);
+}
+
+static void print_group(FILE *f, struct report *r, const struct group *g)
+{
+  const size_t n = g->end - g->first;
+  const struct entry *x = g->example;
+  char *title = group_title(r, g), *route = entry_route(r, x);
+  fputs(title, f);
+  free(title);
+  if (g->blocks > 1)
+    fprintf(f, "; %zu words in %zu blocks", n, g->blocks);
+  else if (n > WORDS)
+    fprintf(f, "; %zu words", n);
+  fputc('\n', f);
+  for (size_t i = 0; i < WORDS && x + i < &r->entries[g->end]; i++)
+    print_word(f, r, x + i);
+  if (route)
+    print_line(f, "reached by:    ",
+               *route ? xstrdup(route) : xstrdup("no pointer that turf has found; a leak?"));
+  free(route);
+  if (g->varies)
+    print_line(f, "varies with ", report_things(g->varies));
+  if (cause_texts[x->finding->cause].action)
+    print_lines(f, r, g);
+  fputc('\n', f);
+}
+
+/* Groups that there is no room for. */
+static void print_others(FILE *f, const struct report *r, size_t i, size_t end)
+{
+  size_t words = 0;
+  const char *before = "";
+  for (size_t j = i; j < end; j++)
+    words += r->groups.at[j].end - r->groups.at[j].first;
+  fprintf(f, "%zu words in %zu other places: ", words, end - i);
+  for (size_t n = 0; n < NAMES && i < end; n++, i++, before = ", ") {
+    char *name = group_name(r, &r->groups.at[i]);
+    fprintf(f, "%s%s", before, name);
+    free(name);
+  }
+  fprintf(f, i < end ? ", and %zu more%s\n" : "%.0zu%s\n", end - i,
+          "; `turf check --json` lists all");
+}
+
+/* The groups from i on that have one cause; returns where they end. */
+static size_t print_cause(FILE *f, struct report *r, size_t i, size_t room)
+{
+  const enum cause cause = r->groups.at[i].example->finding->cause;
+  size_t end = i;
+  while (end < r->groups.n && r->groups.at[end].example->finding->cause == cause)
+    end++;
+  for (size_t n = 0; n < room && i < end; n++)
+    print_group(f, r, &r->groups.at[i++]);
+  if (i < end)
+    print_others(f, r, i, end);
+  fprintf(f, "  %s\n  %s\n%s\n", cause_texts[cause].why, cause_texts[cause].cure,
+          cause_texts[cause].action ? "  with a line as above in the file of --policy\n" : "");
+  return end;
+}
+
+static size_t count_causes(const struct report *r)
+{
+  bool seen[FIND_CAUSES] = {false};
+  size_t n = 0;
+  for (size_t i = 0; i < r->groups.n; i++) {
+    n += !seen[r->groups.at[i].example->finding->cause];
+    seen[r->groups.at[i].example->finding->cause] = true;
+  }
+  return n;
+}
+
+void report_findings(FILE *f, struct report *r, bool all)
+{
+  const size_t causes = count_causes(r);
+  const size_t room = all ? SIZE_MAX : causes && causes < GROUPS ? GROUPS / causes : 1;
+  for (size_t i = 0; i < r->groups.n;)
+    i = print_cause(f, r, i, room);
+}
+
+void report_suggest(FILE *f, struct report *r)
+{
+  for (size_t i = 0; i < r->groups.n; i++) {
+    const struct group *g = &r->groups.at[i];
+    const bool can = cause_texts[g->example->finding->cause].action;
+    char *title = group_title(r, g);
+    fprintf(f, "# %s\n", title);
+    free(title);
+    for (size_t j = g->first; j < g->end && can;) {
+      char *line = policy_text(r, &j, g->end);
+      fprintf(f, "%s\n", line);
+      free(line);
     }
-    for (i++; i < end && r->entries[i].lo == hi && r->entries[i].subject.start == x->subject.start;
-         i++)
-      hi = r->entries[i].hi;
-    char *what = what_of(&r->owners, &x->subject, x->lo, hi);
-    fprintf(r->f, "%s%s %s REASON\n", indent, what, texts[x->finding->cause].action);
-    free(what);
   }
-}
-
-void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
-                     const struct capture *runs, size_t n)
-{
-  struct report r;
-  report_init(&r, f, lib, plan, runs, n);
-  for (size_t i = 0, end; i < plan->findings.n; i = end) {
-    end = group_end(&r, i);
-    print_head(&r, &r.entries[i]);
-    fputc('\n', f);
-    for (size_t j = i; j < end && j < i + SHOWN; j++)
-      print_word(&r, &r.entries[j]);
-    if (end - i > SHOWN)
-      fprintf(f, "    and %zu more\n", end - i - SHOWN);
-    print_varies(&r, i, end);
-    const enum cause cause = r.entries[i].finding->cause;
-    fprintf(f, "  %s\n  %s\n", texts[cause].why, texts[cause].cure);
-    if (texts[cause].action) {
-      fputs("  with a line in the file of --policy:\n", f);
-      print_lines(&r, i, end, SHOWN, "    ");
-    }
-    fputc('\n', f);
-  }
-  report_free(&r);
-}
-
-void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
-                    const struct capture *runs, size_t n)
-{
-  struct report r;
-  report_init(&r, f, lib, plan, runs, n);
-  for (size_t i = 0, end; i < plan->findings.n; i = end) {
-    end = group_end(&r, i);
-    fputs("# ", f);
-    print_head(&r, &r.entries[i]);
-    fputc('\n', f);
-    if (texts[r.entries[i].finding->cause].action)
-      print_lines(&r, i, end, SIZE_MAX, "");
-  }
-  report_free(&r);
 }

@@ -574,11 +574,12 @@ size_t prove_links(const struct capture *live, const struct capture *frozen, uin
 char *report_place(const struct library *lib, const struct capture *c, size_t offset);
 /* The same in the words of a policy file: what policy_bind takes for those bytes. */
 char *report_what(const struct library *lib, const struct capture *c, size_t offset, unsigned size);
-/* All findings, grouped, with why and cure, or as a policy file; runs: the n captures. */
-void report_findings(FILE *f, const struct library *lib, const struct plan *plan,
-                     const struct capture *runs, size_t n);
-void report_suggest(FILE *f, const struct library *lib, const struct plan *plan,
-                    const struct capture *runs, size_t n);
+struct report;
+/* The findings in groups (groups.h), with why and cure; all: every group in full, else no more than two
+ * screens. */
+void report_findings(FILE *f, struct report *r, bool all);
+/* A policy that would accept them. */
+void report_suggest(FILE *f, struct report *r);
 
 /* What findings vary with, in words; owned by the caller. */
 char *report_things(unsigned things);

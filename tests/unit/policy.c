@@ -1,12 +1,13 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
-// with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/util.c
+// with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/groups.c
+// with: capture/roots.c capture/util.c
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "turf.h"
+#include "groups.h"
 
 enum { SIZE = 0x3000, DATA = 0x203000, BSS = DATA + 0x1000, HEAP = DATA + 0x2000 };
 
@@ -358,7 +359,9 @@ static void test_suggest(void)
   runs[1].region[HEAP - DATA + 0x1d] = 1;
   runs[1].region[8] = runs[1].region[HEAP - DATA + 0x18] = 7;
   FILE *f = open_memstream(&text, &n);
-  report_suggest(f, &lib, &plan, runs, 2);
+  struct report r;
+  report_init(&r, &lib, &plan, runs, 2);
+  report_suggest(f, &r);
   fclose(f);
   CHECK(strstr(text, "\ncounter+0:4 keep REASON\n"));
   CHECK(strstr(text, "\ncache+0:16 keep REASON\n"));
@@ -369,7 +372,8 @@ static void test_suggest(void)
   free(text);
 
   f = open_memstream(&reasoned, &n);
-  report_findings(f, &lib, &plan, runs, 2);
+  report_findings(f, &r, true);
+  report_free(&r);
   fclose(f);
   CHECK(strstr(reasoned, "counter+0 (.data): 0x00000000 0x00000007\n"));
   CHECK(strstr(reasoned, "cache+24 (.data)") && strstr(reasoned, "in [heap]"));

@@ -1,0 +1,203 @@
+/* Findings in groups, and what there is to say of a group. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "groups.h"
+
+/* Steps of a route that are shown at its beginning, and at its end. */
+enum { FIRST_STEPS = 4, LAST_STEPS = 3 };
+
+static bool differs(const struct report *r, size_t at)
+{
+  for (size_t i = 1; i < r->n; i++)
+    if (r->runs[i].region[at] != r->runs[0].region[at])
+      return true;
+  return false;
+}
+
+/* The lower half of what looks like one number carries into the upper one another time. */
+static bool is_lower_half(const struct report *r, const struct finding *f)
+{
+  const unsigned word = r->lib->word;
+  if (f->cause != FIND_VARIES || f->size != word / 2 || f->offset % word)
+    return false;
+  for (size_t i = f->size; i < word; i++)
+    if (r->runs[0].region[f->offset + i])
+      return true;
+  return false;
+}
+
+static struct entry entry_of(const struct report *r, const struct finding *f)
+{
+  const uint64_t data = r->lib->note.data;
+  size_t first = 0;
+  while (first < f->size && !differs(r, f->offset + first))
+    first++;
+  first = first == f->size ? 0 : first;
+  struct entry x = {.finding = f, .lo = data + f->offset, .hi = data + f->offset + f->size};
+  x.subject = subject_of(&r->owners, x.lo + first);
+  x.key = x.subject.block ? x.subject.block->caller : x.subject.start;
+  if (x.lo < x.subject.start)
+    x.lo = x.subject.start;
+  uint64_t end = x.subject.start + x.subject.size;
+  if (is_lower_half(r, f) && (!x.subject.size || x.hi + f->size <= end))
+    x.hi += f->size;
+  return x;
+}
+
+static int compare_groups(const struct entry *x, const struct entry *y)
+{
+  if (x->finding->cause != y->finding->cause)
+    return x->finding->cause < y->finding->cause ? -1 : 1;
+  if (!x->subject.block != !y->subject.block)
+    return x->subject.block ? 1 : -1;
+  if (x->key != y->key)
+    return x->key < y->key ? -1 : 1;
+  return x->finding->line < y->finding->line ? -1 : x->finding->line > y->finding->line;
+}
+
+static int by_group(const void *a, const void *b)
+{
+  const struct entry *x = a, *y = b;
+  int order = compare_groups(x, y);
+  return order ? order : x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/* 0 for a variable, and more than all others where no way leads. */
+static uint32_t steps_to(const struct report *r, const struct entry *x)
+{
+  return x->subject.block ? roots_steps(&r->roots, x->subject.block) - 1 : 0;
+}
+
+static void add_entry(const struct report *r, struct group *g, const struct entry *x)
+{
+  if (x->subject.block &&
+      (g->first == g->end || x->subject.block != r->entries[g->end - 1].subject.block))
+    g->blocks++;
+  if (g->first == g->end || steps_to(r, x) < steps_to(r, g->example))
+    g->example = x;
+  g->varies |= x->finding->varies;
+  g->end++;
+}
+
+void report_init(struct report *r, const struct library *lib, const struct plan *plan,
+                 const struct capture *runs, size_t n)
+{
+  const size_t n_entries = plan->findings.n;
+  *r = (struct report){.lib = lib, .plan = plan, .runs = runs, .n = n};
+  owners_init(&r->owners, lib, runs);
+  roots_init(&r->roots, &r->owners, plan, runs);
+  r->entries = xalloc(n_entries * sizeof *r->entries);
+  for (size_t i = 0; i < n_entries; i++)
+    r->entries[i] = entry_of(r, &plan->findings.at[i]);
+  sort(r->entries, n_entries, sizeof *r->entries, by_group);
+  for (size_t i = 0; i < n_entries; i++) {
+    if (!i || compare_groups(&r->entries[i - 1], &r->entries[i]))
+      *PUSH(&r->groups) = (struct group){.first = i, .end = i};
+    add_entry(r, &r->groups.at[r->groups.n - 1], &r->entries[i]);
+  }
+}
+
+void report_free(struct report *r)
+{
+  roots_free(&r->roots);
+  owners_free(&r->owners);
+  free(r->entries);
+  free(r->groups.at);
+}
+
+char *group_name(const struct report *r, const struct group *g)
+{
+  const struct subject *s = &r->entries[g->first].subject;
+  if (s->symbol)
+    return xprintf("%s (%ju bytes in %s)", s->symbol->name, (uintmax_t)s->size, s->part);
+  if (!s->block)
+    return xprintf("%s, where the library has no symbol", s->part);
+  char *caller = caller_name(s->block);
+  char *name = xprintf("memory allocated by %s", caller);
+  free(caller);
+  return name;
+}
+
+char *group_title(const struct report *r, const struct group *g)
+{
+  const struct finding *f = g->example->finding;
+  char *name = group_name(r, g), *says = xstrdup("");
+  if (f->line) {
+    free(says);
+    says = xprintf(", says %s:%u: %s", f->line->file, f->line->line, f->line->reason);
+  }
+  char *title = xprintf("%s: %s%s", name, cause_texts[f->cause].title, says);
+  free(name);
+  free(says);
+  return title;
+}
+
+static void put_text(struct bytes *b, char *text)
+{
+  put_bytes(b, text, strlen(text));
+  free(text);
+}
+
+/* An address, as a step of a route. */
+static char *step_text(const struct report *r, uint64_t address)
+{
+  struct subject s = subject_of(&r->owners, address);
+  const uintmax_t by = address - s.start;
+  if (!s.block)
+    return xprintf("%s+%ju", s.symbol ? s.symbol->name : s.part, by);
+  char *caller = caller_name(s.block);
+  char *text = xprintf("block of %s +%ju", caller, by);
+  free(caller);
+  return text;
+}
+
+char *entry_route(const struct report *r, const struct entry *x)
+{
+  struct bytes text = {0};
+  const struct owner_block *b = x->subject.block;
+  uint32_t n = b ? roots_steps(&r->roots, b) : 0;
+  if (!b)
+    return NULL;
+  uint64_t *steps = xalloc(((size_t)n + 1) * sizeof *steps); /* the words, in order */
+  steps[n] = x->lo;
+  for (uint32_t i = n; i-- > 0; b = owners_block(&r->owners, steps[i]))
+    steps[i] = roots_edge(&r->roots, b)->word;
+  for (uint32_t i = 0; n && i <= n; i++) {
+    if (i)
+      put_text(&text, xstrdup(" -> "));
+    if (i == FIRST_STEPS && n > FIRST_STEPS + LAST_STEPS) {
+      put_text(&text, xprintf("(%u more)", (unsigned)(n + 1 - FIRST_STEPS - LAST_STEPS)));
+      i = n - LAST_STEPS;
+    } else
+      put_text(&text, step_text(r, steps[i]));
+  }
+  put_bytes(&text, "", 1);
+  free(steps);
+  return (char *)text.at;
+}
+
+char *entry_value(const struct report *r, const struct entry *x, size_t run)
+{
+  const struct finding *f = x->finding;
+  char *text = xalloc(3 + 2 * (size_t)f->size), *to = text;
+  to += sprintf(to, "0x");
+  for (size_t i = f->size; i-- > 0;)
+    to += sprintf(to, "%02x", r->runs[run].region[f->offset + i]);
+  return text;
+}
+
+char *policy_text(struct report *r, size_t *i, size_t end)
+{
+  const struct entry *x = &r->entries[*i];
+  uint64_t hi = x->hi;
+  for (++*i;
+       *i < end && r->entries[*i].lo == hi && r->entries[*i].subject.start == x->subject.start;
+       ++*i)
+    hi = r->entries[*i].hi;
+  char *what = what_of(&r->owners, &x->subject, x->lo, hi);
+  char *line = xprintf("%s %s REASON", what, cause_texts[x->finding->cause].action);
+  free(what);
+  return line;
+}
