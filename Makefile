@@ -26,7 +26,7 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
-LOADER = thaw check bind fallback fail state host heap alloc map replay tls keys signals libc cxx
+LOADER = thaw check bind fallback stats fail state host heap alloc map replay tls keys signals libc cxx
 # The host is a program of its own.
 HOST = capture/host.c capture/world.c
 TURF = $(filter-out host world,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
@@ -47,7 +47,7 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
-GLOBAL = urf_start urf_frozen urf_initialised __urf_note __urf_state
+GLOBAL = urf_start urf_frozen urf_initialised urf_stats __urf_note __urf_state
 $(B)/lib/liburf.a: $(LOADER:%=$(B)/loader/%.o)
 	@mkdir -p $(@D)
 	$(CC) -r -nostdlib $^ -o $(B)/loader/urf.o

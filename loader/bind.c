@@ -107,6 +107,14 @@ static void must_be_own(const struct image *image, const struct urf_import *impo
     thaw_fail(why->what, why->which);
 }
 
+uintptr_t follow_distance(const struct image *image, const struct urf_import *import)
+{
+  const uintptr_t own = look_for_own(image, import);
+  if (!own)
+    damaged("slots");
+  return own - (uintptr_t)import->addend;
+}
+
 /* Where the import leads, less its addend; before: what the one before it found. */
 static uintptr_t find(const struct image *image, const struct urf_import *import, uintptr_t before,
                       struct reason *why)
@@ -121,11 +129,7 @@ static uintptr_t find(const struct image *image, const struct urf_import *import
     if (!found)
       *why = (struct reason){"no thread-local variables", ""};
     break;
-  case URF_IMPORT_FOLLOW:
-    found = look_for_own(image, import);
-    if (!found)
-      damaged("slots");
-    break;
+  case URF_IMPORT_FOLLOW: found = follow_distance(image, import) + (uintptr_t)import->addend; break;
   case URF_IMPORT_SAME:
   case URF_IMPORT_SAME_VALUE:
     if (look_up(image, import, why) + (uintptr_t)import->addend != before && !why->what)

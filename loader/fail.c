@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,4 +61,14 @@ void thaw_fail(const char *what, const char *which)
 void damaged(const char *where)
 {
   thaw_fail("is damaged:", where);
+}
+
+int tells(void)
+{
+  const char *debug = secure_getenv("URF_DEBUG");
+  if (!debug || strcmp(debug, "1") != 0)
+    return 0;
+  say("urf: ");
+  say(own_name());
+  return 1;
 }

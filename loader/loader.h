@@ -101,6 +101,7 @@ enum { KEYS = 1024 }; /* of thread-specific data that init may create */
 
 struct state {
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
+  uint64_t nanoseconds;        /* stats.c: that the load took */
   struct host_calls host;
   uintptr_t host_brk;       /* bytes that sbrk took from the host */
   struct urf_host *capture; /* while init runs under a capture host, */
@@ -177,6 +178,8 @@ HIDDEN void signals_replay(void);
 HIDDEN void say(const char *s);
 HIDDEN const char *own_name(void);
 HIDDEN const char *decimal(char *buf, uint64_t n);
+/* 1, and the start of a line is said, when URF_DEBUG is 1. */
+HIDDEN int tells(void);
 /* Ends the process with one line that says why the library cannot be used. */
 HIDDEN _Noreturn void thaw_fail(const char *what, const char *which);
 HIDDEN _Noreturn void damaged(const char *where);
@@ -211,6 +214,9 @@ static inline void must_hold(const struct image *image, uintptr_t at, const char
     damaged(list);
 }
 
+/* thaw.c: where the image of a frozen library is */
+HIDDEN void image_of(struct image *image);
+
 /* check.c: ends the process when the note or the table is damaged, or not for this process; nothing
  * has been written by then */
 HIDDEN void check(const struct image *image);
@@ -224,6 +230,8 @@ struct reason {
  * them. */
 HIDDEN int imports_hold(const struct image *image, struct reason *why);
 HIDDEN void imports_bind(const struct image *image);
+/* Of URF_IMPORT_FOLLOW: how far its words have been moved, which hold link-time addresses. */
+HIDDEN uintptr_t follow_distance(const struct image *image, const struct urf_import *import);
 
 /* fallback.c: makes the image that of the library as it was linked, runs its constructors, which get the
  * three arguments, and init */
@@ -232,6 +240,10 @@ struct arguments {
   char **argv, **envp;
 };
 HIDDEN void fall_back(const struct image *image, const struct arguments *a);
+
+/* stats.c: nanoseconds of CLOCK_MONOTONIC; the line of URF_DEBUG */
+HIDDEN uint64_t stats_clock(void);
+HIDDEN void stats_report(void);
 
 /* 1 for an address inside the image's heap, as far as the image really maps one. */
 static inline int urf_owns(const void *p)

@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -107,34 +106,6 @@ static void protect(const struct image *image, const struct urf_protection *p)
     thaw_fail("cannot protect its pages:", strerror(errno));
 }
 
-static void count(const char *what, uint64_t n)
-{
-  char digits[24];
-  say(what);
-  say(decimal(digits, n));
-}
-
-/* The start of a line, for those who asked for it. */
-static int tells(void)
-{
-  const char *debug = secure_getenv("URF_DEBUG");
-  if (!debug || strcmp(debug, "1") != 0)
-    return 0;
-  say("urf: ");
-  say(own_name());
-  return 1;
-}
-
-static void report(uintptr_t bias)
-{
-  if (!tells())
-    return;
-  count(": frozen; bias is a multiple of 4096: ", bias / 4096);
-  count("; pointers relocated: ", bias ? NOTE->n_pointers + NOTE->n_odd + NOTE->n_rotated : 0);
-  count("; imports bound: ", NOTE->n_import_sites);
-  say("\n");
-}
-
 /* The capture host, when this is the library that it has loaded for turf; else NULL. */
 static struct urf_host *find_host(void)
 {
@@ -195,30 +166,36 @@ static int fits(const struct image *image, struct reason *why, char digits[24])
   return !why->what;
 }
 
-static void thaw(uintptr_t bias, const struct arguments *a)
+void image_of(struct image *image)
 {
+  const uintptr_t bias = (uintptr_t)NOTE - (uintptr_t)NOTE->self;
+  image->bias = bias;
+  image->region = (uintptr_t)NOTE->data + bias;
+  image->region_end = (uintptr_t)NOTE->heap_end + bias;
+  image->table = (const char *)(uintptr_t)NOTE->table + bias;
+}
+
+static void thaw(const struct arguments *a)
+{
+  const uint64_t started = stats_clock();
   char digits[24];
   struct reason why = {0};
-  const struct image image = {
-      .bias = bias,
-      .region = (uintptr_t)NOTE->data + bias,
-      .region_end = (uintptr_t)NOTE->heap_end + bias,
-      .table = (const char *)(uintptr_t)NOTE->table + bias,
-  };
+  struct image image;
+  image_of(&image);
   check(&image);
   if (!fits(&image, &why, digits)) {
     give_up(&image, &why, a);
     return;
   }
-  relocate(&image, bias);
-  S->owned = (uintptr_t)NOTE->heap + bias;
+  relocate(&image, image.bias);
+  S->owned = (uintptr_t)NOTE->heap + image.bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   host_prepare();
   struct urf_host *host = find_host();
   if (host && host->fall_back)
     why.what = "turf looks at what happens then";
   if (why.what || !imports_hold(&image, &why)) {
-    relocate(&image, -bias);
+    relocate(&image, -image.bias);
     give_up(&image, &why, a);
     return;
   }
@@ -230,7 +207,8 @@ static void thaw(uintptr_t bias, const struct arguments *a)
   replay();
   keys_replay();
   signals_replay();
-  report(bias);
+  S->nanoseconds = stats_clock() - started;
+  stats_report();
   if (host)
     host->thaw = on_thaw;
   else
@@ -280,7 +258,7 @@ void start(int argc, char **argv, char **envp)
     host_prepare();
     join_capture(bias);
   } else if (!S->owned && !S->fell_back)
-    thaw(bias, &a);
+    thaw(&a);
 }
 
 /* The first entry of .init_array: urf.ld puts this section before all others. */

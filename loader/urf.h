@@ -2,6 +2,8 @@
 #ifndef URF_H
 #define URF_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -12,6 +14,16 @@ int urf_frozen(void) __attribute__((visibility("hidden")));
 /* 1 when the library came initialised, and whoever has loaded it need not run init: it is frozen or,
  * where the frozen state could not be used, has run init when it was loaded. */
 int urf_initialised(void) __attribute__((visibility("hidden")));
+
+/* What the load of the frozen library took; all zero when it is not frozen. */
+struct urf_stats {
+  uint64_t words;   /* pointers that were relocated; none at the preferred base */
+  uint64_t imports; /* words that hold an address of another module, or of the thread */
+  uint64_t
+      pages; /* of the library's variables and heap, of 4096 bytes, that were written for that */
+  uint64_t nanoseconds; /* from the loader's start until the functions of URF_ON_THAW are called */
+};
+struct urf_stats urf_stats(void) __attribute__((visibility("hidden")));
 
 #ifdef __cplusplus
 }

@@ -46,6 +46,7 @@ static struct file {
 #include "../../loader/check.c"
 #include "../../loader/fail.c"
 #include "../../loader/fallback.c"
+#include "../../loader/stats.c"
 #include "../../loader/thaw.c"
 
 /* no hooks */
