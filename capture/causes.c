@@ -26,7 +26,9 @@ struct study {
 
 static bool is_studied(const struct finding *f)
 {
-  return f->cause == FIND_MOVES || f->cause == FIND_BASE || f->cause == FIND_VARIES;
+  return (f->cause == FIND_MOVES || f->cause == FIND_MIXED || f->cause == FIND_BASE ||
+          f->cause == FIND_VARIES) &&
+         !f->stuck;
 }
 
 bool is_keyed(const struct finding *f)
@@ -142,7 +144,7 @@ static bool is_same(const struct study *s, const struct capture *c, const struct
 {
   const unsigned word = s->w->lib.word;
   const unsigned char *a = s->base.region + f->offset, *b = c->region + f->offset;
-  if (f->cause == FIND_MOVES)
+  if (f->cause == FIND_MOVES && get_word(a, word) && get_word(b, word))
     return get_word(a, word) - s->base.bias == get_word(b, word) - c->bias;
   return memcmp(a, b, f->size) == 0;
 }

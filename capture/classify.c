@@ -166,11 +166,12 @@ static bool is_rotated(struct context *x, size_t d)
 }
 
 /* What a policy line keeps is no finding: the bytes of run 0, or the target its pointer has there.
- * Where another run has a number or null it is a pointer as well: the state of one run is kept as a
- * whole, and no number of 64 bits is an address of the library's by chance. */
+ * What may or may not be a pointer there cannot be kept. */
 static bool kept(struct context *x, const struct finding *f, size_t d)
 {
   size_t end = f->offset + f->size;
+  if (f->cause == FIND_MIXED)
+    return false;
   while (end > d + 1 && !byte_differs(x, end - 1))
     end--;
   struct policy_line *line = policy_on(x, ACT_KEEP, d, end - d);
@@ -178,11 +179,10 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
     return false;
   line->used = true;
   struct site s = {.offset = f->offset, .size = f->size, .kind = SITE_KEEP};
-  const uint64_t target = f->size == x->word ? value_in(x, 0, f->offset) - x->runs[0].bias : 0;
-  if (f->size == x->word && in_image(x, target)) {
+  if (f->cause == FIND_MOVES && value_in(x, 0, f->offset)) {
     s.kind = SITE_POINTER;
-    s.value = target;
-    put_word(x->plan->image + f->offset, x->word, target);
+    s.value = value_in(x, 0, f->offset) - x->runs[0].bias;
+    put_word(x->plan->image + f->offset, x->word, s.value);
   }
   add_site(x, s);
   return true;
@@ -193,6 +193,7 @@ static void refuse(struct context *x, size_t d)
   struct finding f = finding_at(x, d);
   if (kept(x, &f, d))
     return;
+  f.stuck = f.cause == FIND_MIXED && policy_on(x, ACT_KEEP, f.offset, f.size);
   *PUSH(&x->plan->findings) = f;
   x->done = f.offset + f.size;
 }

@@ -49,13 +49,30 @@ static enum cause cause_of_mapping(const struct context *x, uint64_t v, const st
   return strcmp(m->what, "[heap]") == 0 || !*m->what ? FIND_HEAP : FIND_MAPPING;
 }
 
+/* Bytes that are part of every displacement are not the same in different places, but for chance. */
+static bool low_bytes_stay(const struct context *x, size_t start)
+{
+  uint64_t v[MAX_RUNS];
+  bool null = false;
+  for (size_t r = 0; r < x->n; r++) {
+    v[r] = value_in(x, r, start);
+    null |= !v[r];
+  }
+  return !null && lowest_difference(v, x->n) > x->low_byte;
+}
+
 /* What a whole word that no rule explains looks like. */
 static void describe(const struct context *x, struct finding *f)
 {
   const struct mapping *m = mapping_of(&x->runs[0], value_in(x, 0, f->offset));
   f->cause = FIND_VARIES;
   if (in_image_or_null(x, f->offset)) {
-    f->cause = FIND_MOVES;
+    f->cause = low_bytes_stay(x, f->offset) ? FIND_MIXED : FIND_MOVES;
+    return;
+  }
+  const uint64_t target = value_in(x, 0, f->offset) - x->runs[0].bias;
+  if (target >= x->lib->lo && target <= x->lib->hi) {
+    f->cause = FIND_MIXED;
     return;
   }
   for (size_t r = 1; r < x->n && m; r++) {

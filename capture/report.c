@@ -23,6 +23,13 @@ const struct cause_text cause_texts[FIND_CAUSES] = {
          "  or give the library a preferred base and use --fixed; if the entries of one run\n"
          "  are right at any address, accept them",
          "keep"},
+    [FIND_MIXED] =
+        {"mixed", "is an address in the library in one run, and something else in another",
+         "It may be a pointer, or what is left of one where smaller fields have been written\n"
+         "  over it; the state of one run cannot be kept without knowing which.",
+         "Clear memory before it is used again, index by something that is the same in every\n"
+         "  process, or empty it when init ends; if cleared bytes will do, accept that",
+         "zero"},
     [FIND_BASE] =
         {"base", "follows the load address, but is no pointer into the library",
          "It was computed from an address (a hash, or a pointer in disguise), and would be\n"

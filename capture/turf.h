@@ -423,11 +423,12 @@ struct import {
 };
 
 enum cause {
-  FIND_MOVES,   /* in-image pointer to different targets, or null */
-  FIND_BASE,    /* follows the base, but is no pointer into the image */
-  FIND_MODULE,  /* another module, at no exported symbol */
-  FIND_STACK,   /* live pointer to the caller's stack */
-  FIND_HEAP,    /* another allocator's block */
+  FIND_MOVES,  /* in-image pointer to different targets, or null */
+  FIND_MIXED,  /* in-image pointer in the run whose state would be kept, something else in others */
+  FIND_BASE,   /* follows the base, but is no pointer into the image */
+  FIND_MODULE, /* another module, at no exported symbol */
+  FIND_STACK,  /* live pointer to the caller's stack */
+  FIND_HEAP,   /* another allocator's block */
   FIND_MAPPING, /* some other mapping */
   FIND_VARIES,  /* no pointer at all */
   FIND_REFUSED, /* by a line of the policy */
@@ -445,6 +446,7 @@ struct finding {
   unsigned varies;
   bool plain; /* VARIES: it is the time, or the id of the process, and nothing made of it */
   const struct policy_line *line; /* REFUSED */
+  bool stuck; /* MIXED, and to be kept: not to see it at other addresses would be luck */
 };
 
 struct range {
