@@ -1,0 +1,56 @@
+#!/bin/sh
+# shellcheck disable=SC1091,SC2046,SC2086
+# configs: gcc-bfd-glibc gcc-lld-glibc
+# GLib 2.74 from Debian's static archives, which are built for glibc.  What it keeps by address is refused:
+# hash tables, machine code of regular expressions, a main context's descriptor, tree nodes in recycled
+# memory; without, or filled again by a hook, it is right.
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/lib.sh"
+real=$here/real
+. "$real/real.inc"
+
+need pkg-config
+pkg-config --exists glib-2.0 || skip "glib-2.0.pc is missing (Debian package libglib2.0-dev)"
+for it in glib-2.0=libglib2.0-dev pcre2-8=libpcre2-dev; do
+  archive=$($CC_CMD -print-file-name=lib${it%=*}.a)
+  [ -f "$archive" ] || skip "lib${it%=*}.a is missing (Debian package ${it#*=})"
+  archives="${archives:-} $archive"
+done
+
+# build NAME FLAG...: NAME.so, and without turf NAME-plain.so
+build() {
+  name=$1
+  shift
+  $CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I"$TESTS/../loader" \
+    $(pkg-config --cflags glib-2.0) "$@" -c "$real/glib.c" -o $name.o
+  link_lib '' $name-plain.so $name.o $archives -- -Wl,--exclude-libs,ALL -lm
+  link_lib "-L$LIBDIR -T urf.ld" $name.so $name.o $archives -- -Wl,--exclude-libs,ALL -lm
+}
+
+# Memory of slices is used again, and not cleared: what is left of a pointer stands next to small fields
+# of a tree's nodes.  malloc clears it while init runs.
+freeze_with="--env G_SLICE=always-malloc"
+policy="--policy $real/glib.policy"
+
+# refused TEXT NAME FLAG...: what the library has besides cannot be frozen
+refused() {
+  text=$1
+  shift
+  build "$@"
+  [ "$TURF" = none ] ||
+    expect_refusal 1 "$text" "$TURF" freeze $1.so -o "$OUT" $policy $freeze_with
+}
+refused "leads to another place in the library" bare
+[ "$TURF" = none ] || grep -q '^memory allocated by g_realloc' stderr || fail "it is not the table"
+refused "free_blocks (8 bytes in .bss): points to memory that somebody else allocated" \
+  jit -DREHASH -DJIT
+refused "now: fd 3 anon_inode:[eventfd]" context -DREHASH -DCONTEXT
+
+build turf -DREHASH
+mv turf-plain.so plain.so
+if [ "$TURF" != none ]; then
+  echo 'heap:slab_allocator_alloc_chunk#* keep as in glib.policy' >slices
+  expect_refusal 1 "is an address in the library in one run, and something else in another" \
+    "$TURF" freeze turf.so -o "$OUT" --policy slices
+fi
+prove "GLib" "$real/glib.policy"
