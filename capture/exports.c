@@ -56,6 +56,8 @@ int exports_read(struct exports *x, const char *path, struct error *e)
   int result = file_open(&f, path, e) || read_exports(x, &f) ? -1 : 0;
   if (!result && file_tag(&f, DT_SONAME, &i, &name) && file_string(&f, name))
     snprintf(x->soname, sizeof x->soname, "%s", file_string(&f, name));
+  if (!result)
+    file_build_id(&f, x->build_id);
   file_close(&f);
   if (result)
     exports_free(x);

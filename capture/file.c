@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <elfutils/libdwelf.h>
+
 #include "file.h"
 #include "machine.h"
 
@@ -323,6 +325,15 @@ static int read_dynamic(struct elf_file *f)
   if (!f->dynamic)
     return file_damaged(f, elf_errmsg(-1));
   return read_symbols(f) || read_needed_versions(f) || read_defined_versions(f) ? -1 : 0;
+}
+
+void file_build_id(const struct elf_file *f, char hex[BUILD_ID])
+{
+  const void *id;
+  const ssize_t n = dwelf_elf_gnu_build_id(f->elf, &id);
+  *hex = 0;
+  for (ssize_t i = 0; i < n && n <= (BUILD_ID - 1) / 2; i++)
+    snprintf(hex + 2 * i, 3, "%02x", ((const unsigned char *)id)[i]);
 }
 
 int file_dynsym(const struct elf_file *f, int i, struct dynsym *out)

@@ -46,6 +46,8 @@ int file_table(const struct elf_file *f, int64_t tag, int64_t size_tag, Elf_Type
                Elf_Data **out);
 /* A string of .dynstr, NULL when there is none at the offset. */
 const char *file_string(const struct elf_file *f, uint64_t offset);
+/* The build-id, in hex; "" when there is none. */
+void file_build_id(const struct elf_file *f, char hex[BUILD_ID]);
 /* Symbol i, 0 <= i < n_symbols. */
 int file_dynsym(const struct elf_file *f, int i, struct dynsym *out);
 

@@ -1,6 +1,6 @@
 /* The symbol that a pointer into another module means: one that the library itself imports, an
  * export at that address or around it, a function that the module chooses at load (IFUNC), or the
- * contents of a variable. */
+ * contents of a variable.  Where there is no symbol the module's build-id and an offset will do. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +74,8 @@ size_t new_import(struct context *x, const char *name, const char *version, cons
                                              .module = xstrdup(module),
                                              .kind = kind,
                                              .addend = addend};
-  if (kind != URF_IMPORT_MODULE && kind != URF_IMPORT_OWN && kind != URF_IMPORT_FOLLOW)
+  if (kind != URF_IMPORT_MODULE && kind != URF_IMPORT_OWN && kind != URF_IMPORT_FOLLOW &&
+      kind != URF_IMPORT_OFFSET)
     x->plan->imports.at[x->plan->imports.n - 1].slot = library_slot(x->lib, name, version);
   return x->plan->imports.n - 1;
 }
@@ -203,6 +204,14 @@ static size_t import_held(struct context *x, const struct module *m, size_t star
   return NO_IMPORT;
 }
 
+/* No name says where in the module it is; in the very same one it is there again. */
+static size_t import_offset(struct context *x, const struct module *m, uint64_t offset)
+{
+  if (!m->exports || !*m->exports->build_id)
+    return NO_IMPORT;
+  return new_import(x, "", m->exports->build_id, soname(m), URF_IMPORT_OFFSET, (int64_t)offset);
+}
+
 /* The word at start, known to lead to that offset of that module in every run. */
 size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset)
 {
@@ -219,6 +228,8 @@ size_t import_of(struct context *x, size_t module, size_t start, uint64_t offset
     import = import_export(x, m, start, offset);
   if (import == NO_IMPORT)
     import = import_held(x, m, start, offset);
+  if (import == NO_IMPORT)
+    import = import_offset(x, m, offset);
   *PUSH(&x->known) = (struct known){module, offset, import};
   return import;
 }

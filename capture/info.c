@@ -133,9 +133,12 @@ static void print_imports(FILE *f, const struct facts *x)
     struct urf_import import = get_import(x, i);
     const char *version = text_at(x, import.version), *module = text_at(x, import.module);
     fprintf(f, "  %s%s%s%s", import.kind == URF_IMPORT_VALUE ? "*" : "", text_at(x, import.name),
-            *version ? "@" : "", version);
+            *version && import.kind != URF_IMPORT_OFFSET ? "@" : "",
+            import.kind != URF_IMPORT_OFFSET ? version : "");
     if (import.kind == URF_IMPORT_THREAD)
       fputs("the thread that loads it", f);
+    else if (import.kind == URF_IMPORT_OFFSET)
+      fputs("no symbol, by build-id", f);
     else if (import.kind == URF_IMPORT_TLS)
       fputs("its thread-local variables", f);
     const bool own = import.kind == URF_IMPORT_OWN || import.kind == URF_IMPORT_FOLLOW;

@@ -49,7 +49,7 @@ static const char *const kinds[] = {
     [URF_IMPORT_MODULE] = "module", [URF_IMPORT_FOLLOW] = "follow",
     [URF_IMPORT_TLS] = "tls",       [URF_IMPORT_THREAD] = "thread",
     [URF_IMPORT_SAME] = "same",     [URF_IMPORT_SAME_VALUE] = "same value",
-    [URF_IMPORT_OWN] = "own"};
+    [URF_IMPORT_OWN] = "own",       [URF_IMPORT_OFFSET] = "offset"};
 _Static_assert(sizeof kinds / sizeof *kinds == URF_IMPORT_KINDS, "each kind has its name");
 
 json_t *json_import(const char *name, const char *version, const char *module, uint32_t kind,

@@ -74,13 +74,23 @@ static bool leads_to(const struct capture *c, uint64_t address, const struct imp
   return false;
 }
 
+/* The bias of the module with that build-id, or no address. */
+static uint64_t bias_of(const struct capture *c, const char *build_id)
+{
+  for (size_t i = 0; i < c->modules.n; i++)
+    if (c->modules.at[i].exports && strcmp(c->modules.at[i].exports->build_id, build_id) == 0)
+      return c->modules.at[i].bias;
+  return UINT64_MAX;
+}
+
 static void find_imports(struct proof *p)
 {
   p->address = xalloc(p->plan->imports.n * sizeof *p->address);
   for (size_t i = 0; i < p->plan->imports.n; i++) {
     const struct import *m = &p->plan->imports.at[i];
     p->address[i] =
-        m->kind == URF_IMPORT_THREAD ? p->c->thread
+        m->kind == URF_IMPORT_THREAD   ? p->c->thread
+        : m->kind == URF_IMPORT_OFFSET ? bias_of(p->c, m->version)
         : m->kind == URF_IMPORT_TLS
             ? p->c->tls
             : capture_resolve(p->c, m->name, m->version, m->slot, m->kind == URF_IMPORT_VALUE);

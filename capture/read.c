@@ -63,23 +63,14 @@ static int read_image(struct reader *r)
 
 /* notes */
 
-static void put_build_id(struct library *lib, const unsigned char *id, size_t n)
-{
-  for (size_t i = 0; i < n && 2 * i + 2 < sizeof lib->build_id; i++)
-    snprintf(lib->build_id + 2 * i, 3, "%02x", id[i]);
-}
-
 static int scan_notes(struct reader *r, Elf_Data *notes)
 {
   size_t at = 0, next, name, desc;
   GElf_Nhdr n;
   for (; notes && (next = gelf_getnote(notes, at, &n, &name, &desc)) > 0; at = next) {
     const unsigned char *start = notes->d_buf;
-    if (n.n_namesz != 4)
-      continue;
-    if (n.n_type == NT_GNU_BUILD_ID && memcmp(start + name, ELF_NOTE_GNU, 4) == 0)
-      put_build_id(r->lib, start + desc, n.n_descsz);
-    if (n.n_type != URF_NOTE_TYPE || memcmp(start + name, URF_NOTE_NAME, 4) != 0 || r->has_note)
+    if (n.n_namesz != 4 || n.n_type != URF_NOTE_TYPE ||
+        memcmp(start + name, URF_NOTE_NAME, 4) != 0 || r->has_note)
       continue;
     if (desc - at + n.n_descsz != sizeof r->found)
       return fail(r->f.e, REFUSED,
@@ -323,6 +314,8 @@ int library_read(struct library *lib, const char *path, struct error *e)
     read_libc(&r);
     read_align(&r);
   }
+  if (!result)
+    file_build_id(&r.f, lib->build_id);
   file_close(&r.f);
   if (result)
     library_free(lib);

@@ -40,9 +40,10 @@ const struct cause_text cause_texts[FIND_CAUSES] = {
          "keep"},
     [FIND_MODULE] =
         {"module", "points into another module, at no symbol that it exports",
-         "The next process has that module elsewhere, and no name says where in it.",
-         "Take the address of an exported symbol, or get the pointer at first use; if the\n"
-         "  library gets it again when it is null, accept that",
+         "The next process has that module elsewhere, and no name says where in it; it has\n"
+         "  no build-id either, by which a process could be told to have the same one.",
+         "Take the address of an exported symbol, get the pointer at first use, or link that\n"
+         "  module with -Wl,--build-id; if the library gets it again when it is null, accept that",
          "zero"},
     [FIND_STACK] =
         {"stack", "points to the stack of the process that ran init",

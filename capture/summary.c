@@ -1,6 +1,7 @@
 /* What a freeze did, when it is done, and what its user should know before a program loads it. */
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "json.h"
@@ -79,6 +80,28 @@ static void print_dead(FILE *f, const struct summary *s, enum dead kind)
     fprintf(f, "    and %ju more\n", (uintmax_t)n - SHOWN);
 }
 
+/* Pointers that are good for one build of a module only. */
+static void print_offsets(FILE *f, const struct summary *s, const struct counts *n)
+{
+  const struct plan *plan = s->plan;
+  for (size_t i = 0; i < plan->imports.n; i++) {
+    const struct import *m = &plan->imports.at[i];
+    uint64_t words = 0;
+    bool first = m->kind == URF_IMPORT_OFFSET;
+    for (size_t j = 0; j < plan->imports.n; j++) {
+      const struct import *other = &plan->imports.at[j];
+      if (other->kind != URF_IMPORT_OFFSET || strcmp(m->version, other->version) != 0)
+        continue;
+      words += n->words[j];
+      first &= j >= i;
+    }
+    if (first)
+      fprintf(f, "    %ju of them at no symbol of %s: with another build of it %s (build-id %s)\n",
+              (uintmax_t)words, m->module, plan->fallback ? "init is run" : "the load fails",
+              m->version);
+  }
+}
+
 /* Programs that were not compiled as position-independent code make copies of variables. */
 void report_warnings(FILE *f, const struct library *lib)
 {
@@ -128,6 +151,7 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
           (uintmax_t)n->pointers, (uintmax_t)n->odd, (uintmax_t)n->rotated);
   fprintf(f, "  %ju pointers to other modules (%ju imports)\n", (uintmax_t)n->import_words,
           (uintmax_t)n->imports);
+  print_offsets(f, s, n);
   for (enum dead kind = 0; kind < DEAD_KINDS; kind++)
     print_dead(f, s, kind);
   if (n->kept || n->zeroed)

@@ -95,6 +95,9 @@ uint64_t rotate_left(uint64_t value, unsigned word, unsigned by);
 
 enum libc { LIBC_GLIBC, LIBC_MUSL };
 
+/* Room for a build-id in hex; linkers make 8 to 20 bytes, or as many as they are given. */
+enum { BUILD_ID = 129 };
+
 struct symbol {
   char *name;
   uint64_t value, size;
@@ -147,7 +150,7 @@ struct library {
   LIST(struct own) owns;   /* by address */
   size_t n_ifuncs;         /* among them */
   LIST(struct slot) slots; /* by address */
-  char build_id[65];       /* hex, "" when there is none */
+  char build_id[BUILD_ID]; /* hex, "" when there is none */
   uint64_t hash[2];        /* XXH3-128 as urf_note.input_hash says, low half first */
 };
 
@@ -178,6 +181,7 @@ struct export
 struct exports {
   LIST(struct export) list; /* by value; no TLS, local or undefined symbols */
   char soname[256];         /* "" when there is none */
+  char build_id[BUILD_ID];  /* the same */
 };
 
 /* Of any shared object or program, section headers or not. */
@@ -426,7 +430,7 @@ enum cause {
   FIND_MOVES,  /* in-image pointer to different targets, or null */
   FIND_MIXED,  /* in-image pointer in the run whose state would be kept, something else in others */
   FIND_BASE,   /* follows the base, but is no pointer into the image */
-  FIND_MODULE, /* another module, at no exported symbol */
+  FIND_MODULE, /* another module without a build-id, at no exported symbol */
   FIND_STACK,  /* live pointer to the caller's stack */
   FIND_HEAP,   /* another allocator's block */
   FIND_MAPPING, /* some other mapping */

@@ -2,7 +2,10 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "loader.h"
 
@@ -78,6 +81,62 @@ static uintptr_t look_for_own(const struct image *image, const struct urf_import
   return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
 }
 
+/* A module by its build-id, for dl_iterate_phdr. */
+struct wanted {
+  const char *id; /* hex */
+  uintptr_t bias;
+  int found;
+};
+
+/* Whether the notes (gABI) of a segment, aligned to 4 or 8 bytes, have the build-id. */
+static int has_build_id(const ElfW(Phdr) * ph, uintptr_t bias, const char *id)
+{
+  const uintptr_t align = ph->p_align == 8 ? 7 : 3, end = bias + ph->p_vaddr + ph->p_memsz;
+  for (uintptr_t at = bias + ph->p_vaddr; end - at > sizeof(ElfW(Nhdr));) {
+    const ElfW(Nhdr) *n = (const void *)at;
+    const uintptr_t name = at + sizeof *n, desc = (name + n->n_namesz + align) & ~align;
+    const unsigned char *byte = (const void *)desc;
+    size_t i = 0;
+    if (desc > end || n->n_descsz > end - desc)
+      return 0;
+    if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && !memcmp((void *)name, "GNU", 4)) {
+      while (i < n->n_descsz && id[2 * i] == "0123456789abcdef"[byte[i] >> 4] &&
+             id[2 * i + 1] == "0123456789abcdef"[byte[i] & 15])
+        i++;
+      return i == n->n_descsz && !id[2 * i];
+    }
+    at = (desc + n->n_descsz + align) & ~align;
+    if (at > end)
+      return 0;
+  }
+  return 0;
+}
+
+static int see_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct wanted *w = arg;
+  (void)size;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (info->dlpi_phdr[i].p_type == PT_NOTE &&
+        has_build_id(&info->dlpi_phdr[i], info->dlpi_addr, w->id)) {
+      w->bias = info->dlpi_addr;
+      w->found++;
+      break;
+    }
+  return 0;
+}
+
+/* The bias of the one module that turf saw; offsets in it are the same. */
+static uintptr_t look_for_module(const struct image *image, const struct urf_import *import,
+                                 struct reason *why)
+{
+  struct wanted w = {image->table + import->version, 0, 0};
+  (void)dl_iterate_phdr(see_module, &w);
+  if (w.found != 1)
+    *why = (struct reason){"it has pointers into one build of", image->table + import->module};
+  return w.bias;
+}
+
 static void store(const struct image *image, const struct urf_import *import, uintptr_t value,
                   int moves)
 {
@@ -129,6 +188,7 @@ static uintptr_t find(const struct image *image, const struct urf_import *import
     if (!found)
       *why = (struct reason){"no thread-local variables", ""};
     break;
+  case URF_IMPORT_OFFSET: found = look_for_module(image, import, why); break;
   case URF_IMPORT_FOLLOW: found = follow_distance(image, import) + (uintptr_t)import->addend; break;
   case URF_IMPORT_SAME:
   case URF_IMPORT_SAME_VALUE:

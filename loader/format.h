@@ -80,6 +80,8 @@ enum urf_import_kind {
   /* The library's own symbol, whose link-time address is addend, or what has taken its place: the
    * words are pointers as in the file, moved by the distance between the two. */
   URF_IMPORT_FOLLOW,
+  /* The place addend bytes from the bias of the module that has the build-id version, in hex; no name. */
+  URF_IMPORT_OFFSET,
   URF_IMPORT_TLS,    /* address of the library's thread-local variables in that thread; no name */
   URF_IMPORT_THREAD, /* pthread_self() of the thread that loads the library; no name */
   /* No words, only a condition.  The symbol plus addend must be where the import before this one is:

@@ -280,6 +280,28 @@ static void test_imports(void)
   CHECK(is_finding(72, FIND_HEAP));
 }
 
+/* By a build-id, when there is one: tags stay. */
+static void test_offsets(void)
+{
+  size_t bad[1];
+  start();
+  strcpy(libc.build_id, "abcd");
+  set_all(8, other, 0x1104);
+  set_all(19, other, 0x3000);
+  set_all(32, other, (uint64_t)0x77 << 56 | 0x3008);
+  set_all(72, other, 0x100010); /* a block of another allocator */
+  go(NULL);
+  CHECK(is_import(8, "", URF_IMPORT_OFFSET, 0x1104));
+  CHECK(is_import(19, "", URF_IMPORT_OFFSET, 0x3000));
+  CHECK(is_import(32, "", URF_IMPORT_OFFSET, (int64_t)0x77 << 56 | 0x3008));
+  CHECK(strcmp(plan.imports.at[0].version, "abcd") == 0);
+  CHECK(plan.findings.n == 1 && is_finding(72, FIND_HEAP));
+  CHECK(prove(&plan, &run[1], false, bad, 1) == 1 && bad[0] == 72);
+  strcpy(libc.build_id, "dcba"); /* and nowhere else */
+  CHECK(prove(&plan, &run[1], false, bad, 1) == 4);
+  *libc.build_id = 0;
+}
+
 static void test_thread(void)
 {
   static const uint64_t thread[RUNS] = {0x1a2b3c4d5740, 0x2b3c4d5e6740, 0x3c4d5e6f7740};
@@ -470,6 +492,7 @@ int main(void)
   test_before_odd();
   test_not_pointers();
   test_imports();
+  test_offsets();
   test_thread();
   test_stack();
   test_gone();
