@@ -324,6 +324,9 @@ void plan_free(struct plan *plan)
   free(plan->sites.at);
   free(plan->findings.at);
   free(plan->plain.at);
+  for (size_t i = 0; i < plan->tells.n; i++)
+    free(plan->tells.at[i].what);
+  free(plan->tells.at);
   free(plan->keeps.at);
   free(plan->calls.at);
   free(plan->protections.at);

@@ -127,6 +127,7 @@ static int judge(struct work *w, struct error *e)
   for (size_t i = 0; i < w->runs[0].mappings.n; i++)
     if (mapping_is_fixed(w->runs, w->n, &w->runs[0].mappings.at[i]))
       return fail_fixed(w, &w->runs[0].mappings.at[i], e);
+  strings_find(plan, w->o, &w->lib, w->o->policy ? &w->policy : NULL);
   return w->o->policy ? policy_check_used(&w->policy, e) : 0;
 }
 
@@ -383,6 +384,8 @@ static int pipeline(struct work *w, bool writes, struct error *e)
                       .runs = (int)w->n};
   if (!o->quiet)
     report_warnings(stderr, &w->lib);
+  if (!o->quiet)
+    report_tells(stderr, &w->lib, &w->plan, &w->runs[0]);
   if (!o->quiet)
     report_plain(stderr, &w->lib, &w->plan, &w->runs[0]);
   if (!o->quiet && w->n_keyed)

@@ -117,6 +117,26 @@ void report_warnings(FILE *f, const struct library *lib)
     fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
 }
 
+void report_tells(FILE *f, const struct library *lib, const struct plan *plan,
+                  const struct capture *c)
+{
+  for (size_t i = 0; i < plan->tells.n && i < SHOWN; i++) {
+    const struct telltale *t = &plan->tells.at[i];
+    char *place = report_place(lib, c, t->offset);
+    char *what = report_what(lib, c, t->offset, (unsigned)t->size);
+    fprintf(
+        f,
+        "turf: %s: warning: %s holds %s, and so will the frozen file for all to read: forget it "
+        "in a function of URF_ON_FREEZE, or clear it (or keep it, without this warning) with a "
+        "line of the policy: %s zero REASON\n",
+        lib->path, place, t->what, what);
+    free(place);
+    free(what);
+  }
+  if (plan->tells.n > SHOWN)
+    fprintf(f, "turf: %s: warning: and %zu more such strings\n", lib->path, plan->tells.n - SHOWN);
+}
+
 void report_plain(FILE *f, const struct library *lib, const struct plan *plan,
                   const struct capture *c)
 {
@@ -166,6 +186,21 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
     fprintf(f, "  %.2f seconds\n", s->seconds);
 }
 
+static json_t *tells_json(const struct summary *s)
+{
+  json_t *list = json_array();
+  for (size_t i = 0; i < s->plan->tells.n; i++) {
+    const struct telltale *t = &s->plan->tells.at[i];
+    json_t *x = json_object();
+    char *place = report_place(s->lib, s->run, t->offset);
+    json_put(x, "place", json_text(place));
+    json_put(x, "what", json_text(t->what));
+    json_array_append_new(list, x);
+    free(place);
+  }
+  return list;
+}
+
 static void summary_json(FILE *f, const struct summary *s, const struct counts *n)
 {
   const struct plan *plan = s->plan;
@@ -205,6 +240,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
     if (own_is_variable(s->lib, &s->lib->owns.at[i]))
       json_array_append_new(exported, json_text(s->lib->owns.at[i].name));
   json_put(root, "exported_variables", exported);
+  json_put(root, "telling_strings", tells_json(s));
   json_print(f, root);
 }
 

@@ -457,6 +457,12 @@ struct range {
   size_t offset, size; /* in the region */
 };
 
+/* A string of the image that tells of its maker. */
+struct telltale {
+  size_t offset, size;
+  char *what; /* what it is: "the home directory", not the string itself */
+};
+
 struct plan {
   size_t size;             /* of the region, from note.data to the end of the used heap */
   uint64_t align;          /* the bias must be a multiple of it */
@@ -464,7 +470,8 @@ struct plan {
   LIST(struct import) imports;
   LIST(struct finding) findings; /* by offset */
   LIST(struct finding) plain;    /* those that are frozen as they were in run 0, with a warning */
-  LIST(struct range) keeps;      /* by policy: what another init leaves here is not compared */
+  LIST(struct telltale) tells;
+  LIST(struct range) keeps; /* by policy: what another init leaves here is not compared */
   LIST(struct urf_protection) protections;
   bool fixed, fallback; /* as in struct urf_note */
   LIST(struct urf_call) calls;
@@ -594,6 +601,8 @@ char *report_things(unsigned things);
 
 /* Of what a user should know before the library meets a program. */
 void report_warnings(FILE *f, const struct library *lib);
+void report_tells(FILE *f, const struct library *lib, const struct plan *plan,
+                  const struct capture *c);
 /* Of what is frozen although it varies, as it was in c. */
 void report_plain(FILE *f, const struct library *lib, const struct plan *plan,
                   const struct capture *c);
@@ -613,6 +622,13 @@ void report_summary(FILE *f, const struct summary *s, bool json);
 /* info.c */
 /* What turf info says of a turf or urf library. */
 int info_print(FILE *f, const char *path, bool json, struct error *e);
+
+/* strings.c */
+
+/* Finds strings in the image that tell of its maker, for plan->tells; policy may be NULL, lines of it that
+ * keep such a string are marked. */
+void strings_find(struct plan *plan, const struct options *o, const struct library *lib,
+                  struct policy *policy);
 
 /* outside.c: what init changed outside the region */
 
