@@ -101,11 +101,13 @@ static void tell_findings(struct work *w)
   struct report r;
   struct bytes text = {0};
   FILE *f = xcheck(open_memstream((char **)&text.at, &text.n)); /* stderr has no buffer */
-  report_init(&r, &w->lib, &w->plan, w->runs, w->n);
+  struct debug *debug = debug_open(w->o->input);
+  report_init(&r, &w->lib, &w->plan, w->runs, w->n, debug);
   if (w->o->suggest)
     report_suggest(stdout, &r);
   report_findings(f, &r, w->o->verbose);
   report_free(&r);
+  debug_free(debug);
   fclose(f);
   fwrite(text.at, 1, text.n, stderr);
   free(text.at);

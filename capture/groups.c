@@ -5,8 +5,8 @@
 
 #include "groups.h"
 
-/* Steps of a route that are shown at its beginning, and at its end. */
-enum { FIRST_STEPS = 4, LAST_STEPS = 3 };
+/* Steps of a route that are shown at its beginning, and at its end; how long one with types may be. */
+enum { FIRST_STEPS = 4, LAST_STEPS = 3, TYPED_STEPS = 64 };
 
 static bool differs(const struct report *r, size_t at)
 {
@@ -28,15 +28,20 @@ static bool is_lower_half(const struct report *r, const struct finding *f)
   return false;
 }
 
-static struct entry entry_of(const struct report *r, const struct finding *f)
+/* The first byte of a finding that is not the same in all runs, or its first. */
+static size_t first_byte(const struct report *r, const struct finding *f)
 {
-  const uint64_t data = r->lib->note.data;
   size_t first = 0;
   while (first < f->size && !differs(r, f->offset + first))
     first++;
-  first = first == f->size ? 0 : first;
+  return f->offset + (first == f->size ? 0 : first);
+}
+
+static struct entry entry_of(const struct report *r, const struct finding *f)
+{
+  const uint64_t data = r->lib->note.data;
   struct entry x = {.finding = f, .lo = data + f->offset, .hi = data + f->offset + f->size};
-  x.subject = subject_of(&r->owners, x.lo + first);
+  x.subject = subject_of(&r->owners, data + first_byte(r, f));
   x.key = x.subject.block ? x.subject.block->caller : x.subject.start;
   if (x.lo < x.subject.start)
     x.lo = x.subject.start;
@@ -82,10 +87,10 @@ static void add_entry(const struct report *r, struct group *g, const struct entr
 }
 
 void report_init(struct report *r, const struct library *lib, const struct plan *plan,
-                 const struct capture *runs, size_t n)
+                 const struct capture *runs, size_t n, struct debug *debug)
 {
   const size_t n_entries = plan->findings.n;
-  *r = (struct report){.lib = lib, .plan = plan, .runs = runs, .n = n};
+  *r = (struct report){.lib = lib, .plan = plan, .runs = runs, .n = n, .debug = debug};
   owners_init(&r->owners, lib, runs);
   roots_init(&r->roots, &r->owners, plan, runs);
   r->entries = xalloc(n_entries * sizeof *r->entries);
@@ -153,29 +158,86 @@ static char *step_text(const struct report *r, uint64_t address)
   return text;
 }
 
+/* Steps without types, which are left out in the middle when they are many. */
+static void put_steps(const struct report *r, struct bytes *text, const uint64_t *steps, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    put_text(text, xstrdup(text->n ? " -> " : ""));
+    if (i == FIRST_STEPS && n > FIRST_STEPS + LAST_STEPS + 1) {
+      put_text(text, xprintf("(%zu more)", n - FIRST_STEPS - LAST_STEPS));
+      i = n - LAST_STEPS - 1;
+    } else
+      put_text(text, step_text(r, steps[i]));
+  }
+}
+
+/* What C calls the place that the word leads to, and, so many bytes behind, is `at`. */
+static char *follow(const struct report *r, const char *text, const struct edge *edge, uint64_t at,
+                    bool pointer, struct debug_type *type)
+{
+  const struct owner_block *b = owners_block(&r->owners, edge->target);
+  if (b->allocation == SIZE_MAX || at < edge->target)
+    return NULL;
+  const uint64_t end = b->start + r->runs->allocations.at[b->allocation].size;
+  const struct debug_type from = *type;
+  return debug_follow(r->debug, text, &from, at - edge->target, end - edge->target, pointer, type);
+}
+
+/* As far as types tell, in C's words; returns how many of the n + 1 steps those are. */
+static size_t put_typed(const struct report *r, struct bytes *out, const uint64_t *steps,
+                        const struct edge *const *edges, size_t n)
+{
+  struct debug_type type;
+  const bool many = n > FIRST_STEPS + LAST_STEPS;
+  char *text =
+      r->debug && n <= TYPED_STEPS ? debug_variable(r->debug, steps[0], n > 0, &type) : NULL;
+  size_t i = text ? 1 : 0;
+  for (char *next; text && i <= n; i++, text = next) {
+    next = follow(r, text, edges[i - 1], steps[i], i < n, &type);
+    if (!next)
+      break;
+    if (many && i == FIRST_STEPS)
+      put_text(out, xprintf("%s -> (%zu more) -> ", text, n + 1 - FIRST_STEPS - LAST_STEPS));
+    if (many && i >= FIRST_STEPS && i <= n - LAST_STEPS) {
+      free(next);
+      next = xstrdup("...");
+    }
+    free(text);
+  }
+  if (text)
+    put_text(out, text);
+  return i;
+}
+
 char *entry_route(const struct report *r, const struct entry *x)
 {
   struct bytes text = {0};
   const struct owner_block *b = x->subject.block;
-  uint32_t n = b ? roots_steps(&r->roots, b) : 0;
+  const size_t n = b ? roots_steps(&r->roots, b) : 0;
   if (!b)
     return NULL;
-  uint64_t *steps = xalloc(((size_t)n + 1) * sizeof *steps); /* the words, in order */
+  uint64_t *steps = xalloc((n + 1) * sizeof *steps); /* the words, in order */
+  const struct edge **edges = xalloc((n + 1) * sizeof *edges);
   steps[n] = x->lo;
-  for (uint32_t i = n; i-- > 0; b = owners_block(&r->owners, steps[i]))
-    steps[i] = roots_edge(&r->roots, b)->word;
-  for (uint32_t i = 0; n && i <= n; i++) {
-    if (i)
-      put_text(&text, xstrdup(" -> "));
-    if (i == FIRST_STEPS && n > FIRST_STEPS + LAST_STEPS) {
-      put_text(&text, xprintf("(%u more)", (unsigned)(n + 1 - FIRST_STEPS - LAST_STEPS)));
-      i = n - LAST_STEPS;
-    } else
-      put_text(&text, step_text(r, steps[i]));
+  for (size_t i = n; i-- > 0; b = owners_block(&r->owners, steps[i])) {
+    edges[i] = roots_edge(&r->roots, b);
+    steps[i] = edges[i]->word;
   }
+  size_t typed = n ? put_typed(r, &text, steps, edges, n) : 0;
+  if (n)
+    put_steps(r, &text, steps + typed, n + 1 - typed);
   put_bytes(&text, "", 1);
+  free(edges);
   free(steps);
   return (char *)text.at;
+}
+
+char *entry_field(const struct report *r, const struct entry *x)
+{
+  struct debug_type unused;
+  if (!r->debug || x->subject.block)
+    return NULL;
+  return debug_variable(r->debug, r->lib->note.data + first_byte(r, x->finding), false, &unused);
 }
 
 char *entry_value(const struct report *r, const struct entry *x, size_t run)

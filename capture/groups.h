@@ -2,6 +2,7 @@
 #ifndef TURF_GROUPS_H
 #define TURF_GROUPS_H
 
+#include "debug.h"
 #include "owner.h"
 #include "roots.h"
 
@@ -33,7 +34,8 @@ struct report {
   const struct library *lib;
   const struct plan *plan;
   const struct capture *runs;
-  size_t n; /* runs */
+  size_t n;            /* runs */
+  struct debug *debug; /* or NULL */
   struct owners owners;
   struct roots roots;
   struct entry *entries;     /* one per finding; those of a group side by side, by address */
@@ -41,16 +43,19 @@ struct report {
 };
 
 void report_init(struct report *r, const struct library *lib, const struct plan *plan,
-                 const struct capture *runs, size_t n);
+                 const struct capture *runs, size_t n, struct debug *debug);
 void report_free(struct report *r);
 
 /* Texts that the caller owns.  A group's: "cache (64 bytes in .bss)", "memory allocated by f+0x20". */
 char *group_name(const struct report *r, const struct group *g);
 /* The same with what is wrong: "cache (64 bytes in .bss): is not the same in every run". */
 char *group_title(const struct report *r, const struct group *g);
-/* How the variables of the library lead to the entry, "state+16 -> block of f+0x20 +8"; NULL when it is in
- * a variable itself, "" when no pointer that was found leads there. */
+/* How the variables of the library lead to the entry, in C's words as far as debug information tells,
+ * "state.first->next" or "state+16 -> block of f+0x20 +8"; NULL when it is in a variable itself, ""
+ * when no pointer that was found leads there. */
 char *entry_route(const struct report *r, const struct entry *x);
+/* What C calls it when it is in a variable: "cache.buckets[17].next"; NULL when that is not known. */
+char *entry_field(const struct report *r, const struct entry *x);
 /* The value in one run: "0x0123". */
 char *entry_value(const struct report *r, const struct entry *x, size_t run);
 /* A line for a policy that accepts the entry at *i, and those behind it, up to end, that are its neighbours;

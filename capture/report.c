@@ -136,8 +136,9 @@ static void print_line(FILE *f, const char *head, char *text)
 static void print_word(FILE *f, const struct report *r, const struct entry *x)
 {
   const bool secret = x->finding->cause == FIND_REFUSED;
-  char *place = place_of(&x->subject, r->runs, x->lo);
-  fprintf(f, secret ? "    %s" : "    %s:", place);
+  char *place = place_of(&x->subject, r->runs, x->lo), *field = entry_field(r, x);
+  fprintf(f, "    %s%s%s%s", field ? field : "", field ? ", " : "", place, secret ? "" : ":");
+  free(field);
   free(place);
   for (size_t run = 0; run < r->n && run < VALUES && !secret; run++) {
     char *value = entry_value(r, x, run);

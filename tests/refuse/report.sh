@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a report says of a word: where it hangs, what it holds in each run, and what accepts it; and that it
 # says so in two screens, however many there are.
-# configs: gcc-bfd-glibc gcc-lld-musl
+# configs: gcc-bfd-glibc clang-lld-glibc gcc-lld-musl
 # shellcheck disable=SC1091,SC2086,SC3045
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0
@@ -33,7 +33,7 @@ word() { od -An -tx8 -j "$2" -N 8 "$1" | tr -d ' '; }
 cat >many.c <<'END2'
 #include "feature.h"
 struct node { struct node *next; long key; unsigned long stamp; };
-static struct state { int kind; struct node *table[4]; } state;
+struct state { int kind; struct node *table[4]; } state;
 static struct node *list;
 unsigned long seed;
 static unsigned long fresh(void) { return seed += seed << 7 ^ seed >> 9; }
@@ -79,19 +79,29 @@ int urf_init(void)
   return 0;
 }
 END2
-build_lib many.so many.c -- -g -O1
+build_lib many.so many.c -- -g0 -O1
 report many --keep runs
-say=$(sed -n 's/^ *reached by: *//p' many.txt | sed 's/+0x[0-9a-f]*//g')
-echo "$say" >routes
-cat >expected <<'END2'
+routes() { sed -n 's/^ *reached by: *//p' "$1.txt" | sed 's/+0x[0-9a-f]*//g' | sort >routes; }
+routes many
+sort >expected <<'END2'
 state+32 -> block of make +16
 list+0 -> block of chain +0 -> block of chain +0 -> block of chain +0 -> (14 more) -> block of chain +0 -> block of chain +0 -> block of chain +16
 state+32 -> block of make +0 -> block of hang +16
 no pointer that turf has found; a leak?
 END2
-sort routes >a
-sort expected >b
-same b a "routes"
+same expected routes "routes"
+
+# the same in the words of the source
+build_lib typed.so many.c -- -g -O1
+report typed
+routes typed
+sort >expected <<'END2'
+state.table[3]->stamp
+list->next->next->next -> (14 more) -> ...->next->next->stamp
+state.table[3]->next->stamp
+no pointer that turf has found; a leak?
+END2
+same expected routes "routes with types"
 
 # the values are those of the runs
 offset=$((0x$(address seed many.so) - 0x$(address __urf_data many.so)))
@@ -100,7 +110,120 @@ for run in 1 2 3; do line="$line 0x$(word runs/data$run $offset)"; done
 says many "$line"
 grep -c 'to accept it:' many.txt | grep -qx 5 || fail "not every group has a policy"
 
-[ "$LIBC" = glibc ] || exit 0
+# whatever the types: what VARY was given is what the report says
+cat >zoo.c <<'END2'
+#include "feature.h"
+static unsigned long seed;
+static unsigned long fresh(void) { return seed += seed << 7 ^ seed >> 9; }
+#define VARY(place) ((place) = (__typeof__(place))fresh())
+struct item { char name[12]; unsigned hash; const struct item *peer; };
+typedef struct item items[3];
+typedef struct { int kind; items all[2]; } box;
+typedef const volatile box constant_box;
+struct tail { long n; struct { int a, b; } open[]; };
+struct later;
+struct middle { long before; struct later *later; };
+struct entry { int key; unsigned value; };
+static box boxes[4];
+static union { struct { long tag; unsigned low, high; } parts; } one;
+static struct { int first; struct { unsigned inner; union { long whole; } ; } ; } unnamed;
+static unsigned long grid[3][4][5];
+static struct { unsigned flags : 3; unsigned rest : 29; unsigned long number : 40; } bits;
+static struct tail *tail;
+static struct middle middle;
+static struct entry *table;
+static unsigned long (*rows)[3], *numbers;
+static struct item **index_of;
+static constant_box *constant;
+struct later { long unused; unsigned long here; };
+__attribute__((noinline)) static void count(void)
+{
+  static unsigned long counter;
+  { static struct { long pad, in; } deep; VARY(deep.in); }
+  VARY(counter);
+}
+int urf_init(void)
+{
+  FILE *f = fopen("/dev/urandom", "r");
+  if (!f || fread(&seed, sizeof seed, 1, f) != 1 || fclose(f))
+    return 1;
+  tail = calloc(1, sizeof *tail + 5 * sizeof *tail->open);
+  middle.later = calloc(1, sizeof *middle.later);
+  table = calloc(7, sizeof *table);
+  rows = calloc(3, sizeof *rows);
+  numbers = calloc(9, sizeof *numbers);
+  index_of = calloc(4, sizeof *index_of);
+  index_of[2] = calloc(1, sizeof **index_of);
+  box *changing = calloc(1, sizeof *constant);
+  constant = changing;
+  VARY(boxes[2].all[1][2].hash);
+  VARY(one.parts.high);
+  VARY(unnamed.inner);
+  VARY(unnamed.whole);
+  VARY(grid[2][3][4]);
+  VARY(tail->open[4].b);
+  VARY(middle.later->here);
+  VARY(table[5].value);
+  VARY(rows[2][1]);
+  VARY(numbers[7]);
+  VARY(index_of[2]->hash);
+  bits.number = fresh();
+  changing->all[0][1].hash = fresh();
+  count();
+  return 0;
+}
+END2
+build_lib zoo.so zoo.c -- -g -O0
+report zoo -v
+{
+  sed -n 's/^  VARY(\(.*\));$/\1/p' zoo.c | grep -v '^counter$'
+  printf '%s\n' 'constant->all[0][1].hash' bits.number count::counter count::deep.in seed
+} | sort >expected
+{
+  sed -n 's/^ *reached by: *//p; s/^ *\([^ ]*\), .*+[0-9]* (.*/\1/p' zoo.txt
+} | sort >places
+same expected places "the source's words"
+
+# what a pointer's type does not tell is not told: a part that others have in common, a void
+cat >unsound.c <<'END2'
+#include "feature.h"
+struct link { struct link *next, *prev; };
+struct node { struct link link; long more[4]; };
+static struct link head;
+void *nothing;
+int urf_init(void)
+{
+  struct node *n = calloc(1, sizeof *n);
+  unsigned long *words = calloc(4, sizeof *words);
+  FILE *f = fopen("/dev/urandom", "r");
+  if (!f || fread(n->more + 3, 8, 1, f) != 1 || fread(words + 2, 8, 1, f) != 1 || fclose(f))
+    return 1;
+  head.next = head.prev = &n->link;
+  n->link.next = n->link.prev = &head;
+  nothing = words;
+  return 0;
+}
+END2
+build_lib unsound.so unsound.c -- -g -O1
+report unsound
+routes unsound
+sort >expected <<'END2'
+head.next -> block of urf_init +40
+nothing -> block of urf_init +16
+END2
+same expected routes "no types"
+
+# debug information in a file of its own
+cp typed.so apart.so
+objcopy --only-keep-debug apart.so apart.debug
+objcopy --strip-all --add-gnu-debuglink=apart.debug apart.so
+report apart
+says apart 'state.table[3]->next->stamp'
+rm apart.debug
+report apart
+! grep -q 'state.table' apart.txt || fail "names without debug information"
+
+[ "$CONFIG" = gcc-bfd-glibc ] || exit 0
 # a million words in two screens, and no step that takes the square of their number; the limit is one
 # of the processor's seconds
 few=100000

@@ -1,7 +1,8 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
 // with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/groups.c
-// with: capture/roots.c capture/util.c
+// with: capture/roots.c capture/debug.c capture/util.c
+// libs: -ldw -lelf
 
 #include <stdlib.h>
 #include <string.h>
@@ -360,7 +361,7 @@ static void test_suggest(void)
   runs[1].region[8] = runs[1].region[HEAP - DATA + 0x18] = 7;
   FILE *f = open_memstream(&text, &n);
   struct report r;
-  report_init(&r, &lib, &plan, runs, 2);
+  report_init(&r, &lib, &plan, runs, 2, NULL);
   report_suggest(f, &r);
   fclose(f);
   CHECK(strstr(text, "\ncounter+0:4 keep REASON\n"));
