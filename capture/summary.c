@@ -114,7 +114,10 @@ void report_warnings(FILE *f, const struct library *lib)
                      : "%.0s, %s",
               lib->path, lib->owns.at[i].name);
   if (n)
-    fprintf(f, "%s\n", n > SHOWN ? ", ..." : "");
+    fprintf(f,
+            "%s; hide what is not meant for programs (-fvisibility=hidden, a version script), and "
+            "compile those that use the rest with -fPIE\n",
+            n > SHOWN ? ", ..." : "");
 }
 
 void report_tells(FILE *f, const struct library *lib, const struct plan *plan,
