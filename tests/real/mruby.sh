@@ -1,0 +1,47 @@
+#!/bin/sh
+# shellcheck disable=SC1091,SC2086
+# configs: gcc-bfd-glibc gcc-lld-glibc clang-bfd-glibc
+# timeout: 900
+# mruby 3.1 from Debian's static archive, which is built for glibc, with 20,000 records.  Their hash
+# is their address: the larger a table keyed by them, the more of an address it depends on.
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/lib.sh"
+real=$here/real
+. "$real/real.inc"
+
+archive=$($CC_CMD -print-file-name=libmruby.a)
+[ -f "$archive" ] || skip "libmruby.a is missing (Debian package libmruby-dev)"
+
+# build DIRECTORY SCRIPTS: with the mruby.rb in SCRIPTS
+build() {
+  $CC_CMD -O2 -g -fPIC -fvisibility=hidden -Wa,-I,"$2" -c "$real/mruby.c" -o "$1/mruby.o"
+  for kind in plain turf; do
+    script=
+    [ $kind = plain ] || script="-L$LIBDIR -T urf.ld"
+    $CC_CMD $LD_FLAG -shared -o "$1/$kind.so" "$1/mruby.o" "$archive" -lm \
+      -Wl,--exclude-libs,libmruby.a $script
+  done
+}
+
+# wants RECORDS ALIGN: so many records need that alignment of the library, get it, and are found
+wants() {
+  dir=$WORK/$1
+  mkdir "$dir"
+  sed "s/1\.upto(20_000)/1.upto($1)/" "$real/mruby.rb" >"$dir/mruby.rb"
+  build "$dir" "$dir"
+  freeze "$dir/turf.so" "$dir/frozen.so" 2>"$dir/said"
+  run "$TURF" info "$dir/frozen.so" >"$dir/info"
+  grep -q "^alignment  *$2," "$dir/info" || fail "$1 records: $(grep ^alignment "$dir/info"), not $2"
+  "$WORK/real" "$dir/plain.so" iamafia >"$dir/live"
+  for _ in 1 2 3 4 5 6 7 8; do
+    "$WORK/real" "$dir/frozen.so" amafia >"$dir/frozen"
+    same "$dir/live" "$dir/frozen" "$1 records: frozen they are not found"
+  done
+}
+
+build "$WORK" "$real"
+prove "mruby"
+"$TURF" info "$WORK/frozen.so" | grep -q "^alignment  *0x200000," ||
+  fail "20,000 records want the library at a multiple of 2 MiB"
+wants 3000 0x10000
+wants 300 0x1000
