@@ -182,8 +182,9 @@ static void write_recipe(struct work *w)
 
 /* the proof */
 
-static int fail_proof(struct work *w, const char *path, const char *which, const size_t *bad,
-                      size_t n, struct error *e)
+/* chance: the words may only have been the same in all runs by chance. */
+static int fail_proof(struct work *w, const char *path, const char *which, bool chance,
+                      const size_t *bad, size_t n, struct error *e)
 {
   struct bytes text = {0};
   for (size_t i = 0; i < n && i < BAD_AT_MOST; i++) {
@@ -193,8 +194,14 @@ static int fail_proof(struct work *w, const char *path, const char *which, const
     free(name);
   }
   put_bytes(&text, "", 1);
-  fail(e, MISMATCH, "%s: %zu word%s of %s not what the freeze expects%s%s", path, n,
-       n == 1 ? "" : "s", which, (char *)text.at, n > BAD_AT_MOST ? "\n  ..." : "");
+  fail(e, MISMATCH, "%s: %zu word%s of %s not what the freeze expects%s%s%s", path, n,
+       n == 1 ? "" : "s", which, (char *)text.at, n > BAD_AT_MOST ? "\n  ..." : "",
+       chance
+           ? "\nall runs had the same there by chance: give --runs a larger number, which finds "
+             "more of "
+             "what differs, or\nlet a line of the policy that is about a part of the variable be "
+             "about all of it"
+           : "");
   free(text.at);
   return -1;
 }
@@ -205,7 +212,7 @@ static int hold_against(struct work *w, struct capture *c, bool thawed, const ch
   size_t bad[BAD_AT_MOST], n = prove(&w->plan, c, thawed, bad, BAD_AT_MOST);
   if (capture_lost(c, e))
     return -1;
-  return n ? fail_proof(w, path, which, bad, n, e) : 0;
+  return n ? fail_proof(w, path, which, !thawed && w->n > 1, bad, n, e) : 0;
 }
 
 /* Fresh inits against the plan. */
