@@ -28,8 +28,8 @@ TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
 LOADER = thaw check bind fallback stats fail state host heap alloc map replay tls keys signals libc cxx
 # The host is a program of its own.
-HOST = capture/host.c capture/world.c
-TURF = $(filter-out host world,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
+HOST = capture/host.c capture/world.c capture/unwind_host.c
+TURF = $(filter-out host world unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc $(if $(MUSL_CC),musl)
 
 SHARED = liburf.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
@@ -77,18 +77,19 @@ $(B)/bin/turf: $(TURF:%=$(B)/capture/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(TURF_LIBS) -o $@
 
-# Nothing else of it may take the place of a library's symbol.
-HOST_FLAGS = -Wl,--dynamic-list=$(B)/host.list
+# Nothing else of it may take the place of a library's symbol, and it brings its own unwinder, whose tables
+# musl-gcc would leave out.
+HOST_FLAGS = -Wl,--dynamic-list=$(B)/host.list -static-libgcc -Wl,--eh-frame-hdr
 
 $(B)/host.list:
 	@mkdir -p $(@D)
 	echo '{ urf_host_handshake; };' >$@
 
-$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h loader/format.h $(B)/host.list
+$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/unwind_host.h loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -ldl -o $@
 
-$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h loader/format.h $(B)/host.list
+$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/unwind_host.h loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -o $@
 

@@ -374,6 +374,20 @@ int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned ch
                                                                                             : 0;
 }
 
+static int take_stacks(struct capture *c, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "stacks");
+  for (int n = 0; line && sscanf(line, "stack %*u%n", &n) == 0 && n;
+       line = process_line(c->process, e), n = 0) {
+    struct stack *s = PUSH(&c->stacks);
+    *s = (struct stack){.allocation = strtoul(line + strlen("stack "), NULL, 10)};
+    uint64_t frame;
+    for (const char *at = line + n; sscanf(at, " %" SCNx64 "%n", &frame, &n) == 1; at += n)
+      *PUSH(&s->frames) = frame;
+  }
+  return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
+}
+
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
                  const char *path, const struct setting *setting, bool init,
                  struct module_cache *cache, struct error *e)
@@ -391,7 +405,8 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   take_made(c);
   if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, e) ||
       take_records(c, s.blocks, s.n_blocks, true, e) ||
-      take_records(c, s.allocations, s.n_allocations, false, e))
+      take_records(c, s.allocations, s.n_allocations, false, e) ||
+      (setting->stacks && take_stacks(c, e)))
     return -1;
   return 0;
 }
@@ -418,6 +433,9 @@ void capture_free(struct capture *c)
   for (size_t i = 0; i < c->world.n; i++)
     free(c->world.at[i]);
   free(c->world.at);
+  for (size_t i = 0; i < c->stacks.n; i++)
+    free(c->stacks.at[i].frames.at);
+  free(c->stacks.at);
   free(c->mappings.at);
   free(c->made.at);
   free(c->blocks.at);

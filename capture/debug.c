@@ -479,6 +479,18 @@ static bool unit_of(struct debug *d, Dwarf_Addr pc, Dwarf_Die *unit)
   return false;
 }
 
+/* The function at an address, and those that it has been inlined into, from the inside out, with blocks in
+ * between.  The first call knows where it is, the second one what is around that. */
+static int scopes_of(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die **scopes)
+{
+  Dwarf_Die *inner = NULL;
+  int n = dwarf_getscopes(unit, pc, &inner);
+  if (n > 0)
+    n = dwarf_getscopes_die(&inner[0], scopes);
+  free(inner);
+  return n;
+}
+
 void debug_lines(struct debug *d, uint64_t address,
                  void (*f)(void *context, const char *function, const char *file, int line),
                  void *context)
@@ -489,7 +501,7 @@ void debug_lines(struct debug *d, uint64_t address,
     return;
   Dwarf_Line *where = dwarf_getsrc_die(&unit, pc);
   const char *file = where ? dwarf_linesrc(where, NULL, NULL) : NULL;
-  int line = 0, n = dwarf_getscopes(&unit, pc, &scopes);
+  int line = 0, n = scopes_of(&unit, pc, &scopes);
   if (where)
     (void)dwarf_lineno(where, &line);
   Dwarf_Files *files = NULL;

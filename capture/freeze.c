@@ -103,6 +103,7 @@ static void tell_findings(struct work *w)
   FILE *f = xcheck(open_memstream((char **)&text.at, &text.n)); /* stderr has no buffer */
   struct debug *debug = debug_open(w->o->input);
   report_init(&r, &w->lib, &w->plan, w->runs, w->n, debug);
+  stacks_take(w, &r);
   if (w->o->suggest)
     report_suggest(stdout, &r);
   report_findings(f, &r, w->o->verbose);

@@ -104,11 +104,37 @@ void report_init(struct report *r, const struct library *lib, const struct plan 
   }
 }
 
+const char *file_name(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+char *frame_text(const struct frame *f)
+{
+  if (f->module)
+    return xprintf("%s (%s)", f->function, f->module);
+  return f->file ? xprintf("%s (%s:%d)", f->function, file_name(f->file), f->line)
+                 : xstrdup(f->function);
+}
+
+static void frames_free(struct frames *f)
+{
+  for (size_t i = 0; i < f->list.n; i++) {
+    free(f->list.at[i].function);
+    free(f->list.at[i].module);
+    free(f->list.at[i].file);
+  }
+  free(f->list.at);
+}
+
 void report_free(struct report *r)
 {
   roots_free(&r->roots);
   owners_free(&r->owners);
   free(r->entries);
+  for (size_t i = 0; i < r->groups.n; i++)
+    frames_free(&r->groups.at[i].stack);
   free(r->groups.at);
 }
 

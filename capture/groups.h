@@ -22,11 +22,25 @@ struct entry {
   uint64_t lo, hi;
 };
 
+/* A call that was under way when a block was allocated. */
+struct frame {
+  char *
+      function; /* of the library, with an offset when there is no debug information; or of another ... */
+  char *module; /* ... module, or NULL */
+  char *file;   /* or NULL */
+  int line;
+};
+struct frames {
+  LIST(struct frame) list; /* innermost first */
+};
+
 /* Findings with one cause (and line of a policy that refuses them) in one variable, or in blocks that one place has allocated. */
 struct group {
-  size_t first, end;           /* of the entries */
-  size_t blocks;               /* how many of them; 0 for a variable */
-  unsigned varies;             /* enum thing, all that any of them varies with */
+  size_t first, end; /* of the entries */
+  size_t blocks;     /* how many of them; 0 for a variable */
+  unsigned varies;   /* enum thing, all that any of them varies with */
+  struct frames
+      stack; /* of the last allocation in the example's block; empty when it is not known */
   const struct entry *example; /* of all entries that which is reached in the fewest steps */
 };
 
@@ -50,6 +64,10 @@ void report_free(struct report *r);
 char *group_name(const struct report *r, const struct group *g);
 /* The same with what is wrong: "cache (64 bytes in .bss): is not the same in every run". */
 char *group_title(const struct report *r, const struct group *g);
+/* "function (file:line)", "function (module)". */
+char *frame_text(const struct frame *f);
+/* The last part of a path, in it. */
+const char *file_name(const char *path);
 /* How the variables of the library lead to the entry, in C's words as far as debug information tells,
  * "state.first->next" or "state+16 -> block of f+0x20 +8"; NULL when it is in a variable itself, ""
  * when no pointer that was found leads there. */
@@ -61,6 +79,10 @@ char *entry_value(const struct report *r, const struct entry *x, size_t run);
 /* A line for a policy that accepts the entry at *i, and those behind it, up to end, that are its neighbours;
  * *i is moved behind them. */
 char *policy_text(struct report *r, size_t *i, size_t end);
+
+/* stacks.c: fills the stacks of the first groups, with one more run of init; not if that fails */
+struct work;
+void stacks_take(struct work *w, struct report *r);
 
 /* report_json.c: prints the groups, each an element of an array */
 void report_groups_json(FILE *f, struct report *r);

@@ -1,6 +1,6 @@
 /* The process that loads a library for turf: one program, built once per libc.
  *
- *   host FD LIBRARY
+ *   host FD LIBRARY -|fallback|stacks:N,N...
  *
  * It talks over the socket FD, one line per request and answer; see run.c and capture.c for the
  * other end.  Between loading the library and the last init it does nothing on its own account, and
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "unwind_host.h"
 #include "world.h"
 
 enum { PAGE = 4096 };
@@ -35,9 +36,11 @@ static struct record *allocations, *blocks;
 static size_t n_allocations, n_blocks;
 static int line_fd;
 
+/* One thread at a time comes here: it has the lock of the library's heap. */
 static void allocated(void *p, uintptr_t size, void *caller)
 {
   size_t i = __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
+  unwind_at(i);
   if (i < RECORDS)
     allocations[i] = (struct record){(uintptr_t)p, size, (uintptr_t)caller};
 }
@@ -318,6 +321,14 @@ static void resolve(void *library, const char *name, const char *version, int he
   SAY("at %lx\n", (unsigned long)p);
 }
 
+static void say_stack(size_t allocation, const uintptr_t *frames, size_t n)
+{
+  SAY("stack %lu", (unsigned long)allocation);
+  for (size_t i = 0; i < n; i++)
+    SAY(" %lx", (unsigned long)frames[i]);
+  SAY("\n");
+}
+
 static void say_change(char sign, const char *line)
 {
   SAY("%c%s\n", sign, line);
@@ -355,7 +366,10 @@ static void obey(void *library, const struct link_map *map, char *line)
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
-  else if (strcmp(line, "world") == 0) {
+  else if (strcmp(line, "stacks") == 0) {
+    unwind_each(say_stack);
+    SAY("end\n");
+  } else if (strcmp(line, "world") == 0) {
     world_changes(say_change);
     SAY("end\n");
   } else if (strcmp(line, "thaw") == 0) {
@@ -391,6 +405,8 @@ int main(int argc, char **argv)
     SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
+  if (strncmp(argv[3], "stacks:", 7) == 0)
+    unwind_want(argv[3] + 7);
   world_begin();
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
   if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {

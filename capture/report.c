@@ -10,6 +10,7 @@ enum {
   GROUPS = 8, /* that are shown in full, */
   WORDS = 3,  /* with as many words, */
   LINES = 3,  /* and lines of a policy each; */
+  FRAMES = 6, /* of a stack */
   NAMES = 12, /* of the others those are named */
   VALUES = 3  /* of a word */
 };
@@ -159,6 +160,15 @@ static void print_lines(FILE *f, struct report *r, const struct group *g)
     fputs("                   and so on; `turf check --suggest` prints all\n", f);
 }
 
+static void print_stack(FILE *f, const struct frames *stack)
+{
+  const size_t n = stack->list.n;
+  for (size_t i = 0; i < n && i < FRAMES; i++)
+    print_line(f, i ? "               " : "allocated by:  ", frame_text(&stack->list.at[i]));
+  if (n > FRAMES)
+    fprintf(f, "                   and %zu more\n", n - FRAMES);
+}
+
 static void print_group(FILE *f, struct report *r, const struct group *g)
 {
   const size_t n = g->end - g->first;
@@ -177,6 +187,7 @@ static void print_group(FILE *f, struct report *r, const struct group *g)
     print_line(f, "reached by:    ",
                *route ? xstrdup(route) : xstrdup("no pointer that turf has found; a leak?"));
   free(route);
+  print_stack(f, &g->stack);
   if (g->varies)
     print_line(f, "varies with ", report_things(g->varies));
   if (cause_texts[x->finding->cause].action)

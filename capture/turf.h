@@ -228,6 +228,7 @@ struct setting {
   bool steady;
   enum thing varied; /* or 0 */
   int64_t ahead;
+  const char *stacks; /* NULL, or the allocations whose stacks are wanted: "3,17", counted from 0 */
 };
 
 /* Starts the host for lib's libc on the given library file, every mapping of it displaced by
@@ -322,6 +323,12 @@ struct allocation {
   uint64_t start, size, caller; /* link-time; caller is 0 outside the library */
 };
 
+/* Who made an allocation: the addresses that the calls return to, run-time, innermost first. */
+struct stack {
+  size_t allocation; /* index into capture.allocations */
+  LIST(uint64_t) frames;
+};
+
 struct capture {
   struct process *process; /* still there, to be asked */
   const struct library *lib;
@@ -342,8 +349,9 @@ struct capture {
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
   LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
-  LIST(char *) world; /* what came ("+fd 3 /dev/null") and went with init, see world.c */
-  struct error lost;  /* why it cannot be asked any more */
+  LIST(char *) world;        /* what came ("+fd 3 /dev/null") and went with init, see world.c */
+  LIST(struct stack) stacks; /* by allocation; those that the setting asked for */
+  struct error lost;         /* why it cannot be asked any more */
 };
 
 /* Exports of files, read once per path. */

@@ -213,6 +213,73 @@ nothing -> block of urf_init +16
 END2
 same expected routes "no types"
 
+# who allocated: the functions and lines of the last allocation in the block, and modules between them
+cat >stack.c <<'END2'
+#include "feature.h"
+unsigned long seed, *first, *second, *third;
+static inline __attribute__((always_inline)) unsigned long *inlined(unsigned long *old)
+{
+  return realloc(old, 800); /* line inlined */
+}
+__attribute__((noinline)) static unsigned long *inner(unsigned long *old)
+{
+  unsigned long *p = inlined(old); /* line inner */
+  return p + (p[3] = seed, 0);
+}
+__attribute__((noinline)) static void outer(void)
+{
+  first = inner(malloc(8)); /* line outer */
+  first[4] = seed;
+}
+__attribute__((noinline)) static int compare(const void *a, const void *b)
+{
+  if (!second)
+    (second = malloc(24))[1] = seed; /* line compare */
+  return *(const int *)a - *(const int *)b;
+}
+__attribute__((noinline)) static void sort_all(void)
+{
+  int numbers[] = {3, 2, 1};
+  qsort(numbers, 3, sizeof *numbers, compare); /* line sort_all */
+  *second += (unsigned long)numbers[0];
+}
+__attribute__((constructor)) static void early(void)
+{
+  third = malloc(40); /* line early */
+}
+int urf_init(void)
+{
+  FILE *f = fopen("/dev/urandom", "r");
+  if (!f || fread(&seed, sizeof seed, 1, f) != 1 || fclose(f))
+    return 1;
+  outer(); /* line urf_init */
+  sort_all(); /* line sorted */
+  third[2] = seed;
+  return 0;
+}
+END2
+# musl-gcc does not ask for unwind tables that can be found
+build_lib stack.so stack.c -- -g -O1 -fno-optimize-sibling-calls -Wl,--eh-frame-hdr
+report stack
+at() { echo "$1 (stack.c:$(grep -n "line ${2:-$1} \*/" stack.c | cut -d : -f 1))"; }
+{
+  echo "$(at inlined) $(at inner) $(at outer) $(at urf_init)"
+  case $LIBC in # musl's own functions have no unwind tables
+  musl) at compare ;;
+  *) echo "$(at compare) another module $(at sort_all) $(at urf_init sorted)" ;;
+  esac
+  at early
+} | sort >expected
+awk '/varies with/ && on { print line; on = 0 }
+  sub(/^ *allocated by: */, "") { line = ""; on = 1 }
+  on { sub(/^ */, ""); if (/so[.0-9]*\)$/) $0 = "another module"
+       if ($0 != last) line = line (line ? " " : "") $0; last = $0 }' stack.txt | sort >frames
+same expected frames "stacks"
+build_lib bare.so stack.c -- -g0 -O1 -fno-optimize-sibling-calls -Wl,--eh-frame-hdr
+report bare
+sed -n '/allocated by:/,/varies with/p' bare.txt | grep -q '^ *outer+0x[0-9a-f]*$' ||
+  fail "no names without debug information"
+
 # debug information in a file of its own
 cp typed.so apart.so
 objcopy --only-keep-debug apart.so apart.debug
