@@ -382,7 +382,8 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   if (!o->no_fallback && fallback_calls(&w->plan, &w->lib, &w->runs[0], o, e))
     return -1;
   place(&w->table, &w->lib, &w->plan);
-  if (prove_live(w, o->input, e) || (writes && write_and_prove(w, e)))
+  if (prove_live(w, o->input, e) || (!o->quiet && look_around(w, e)) ||
+      (writes && write_and_prove(w, e)))
     return -1;
   struct summary s = {.input = o->input,
                       .output = writes ? o->output : NULL,

@@ -53,6 +53,12 @@ bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t 
 bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
                   uint64_t number);
 
+/* around.c */
+
+/* Runs init in another environment and directory than the options say, and prints a warning of what
+ * that would change. */
+int look_around(struct work *w, struct error *e);
+
 /* freeze.c */
 
 /* Of a clock that only goes on. */

@@ -2,6 +2,7 @@
 # What varies with one thing is found by varying that: the time itself and ids of processes are frozen with
 # a warning, what has been made of them, and all that is random, is refused.
 # configs: gcc-bfd-glibc gcc-lld-musl
+# timeout: 300
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0
@@ -132,3 +133,20 @@ library policy 'long it' 'it = time(0)'
 echo 'it zero set at first use' >zero
 freeze policy.so frozen.so --policy zero 2>stderr
 ! grep -q "is the time" stderr || fail "a warning for what a policy clears"
+
+# environment and working directory are the same in all runs: what would be another in others is told
+library around 'char it[40]; static char *home' 'getcwd(it, sizeof it); home = getenv("HOME");
+  home = home ? strdup(home) : NULL'
+freeze around.so frozen.so 2>stderr
+cat stderr
+grep -q 'with the environment (home+0' stderr || fail "the environment is not warned of"
+grep -q 'with the working directory (it+0 .*right for /$' stderr || fail "the directory is not warned of"
+freeze around.so frozen.so --env HOME=/x --cwd /usr 2>stderr
+cat stderr
+! grep -q 'environment' stderr || fail "a warning of what --env names"
+grep -q 'with the working directory (it+0 .*right for /usr$' stderr || fail "no warning of the directory"
+library around 'int it' 'if (getenv("HOME")) exit(3); it = 7'
+freeze around.so frozen.so 2>stderr
+cat stderr
+grep -q 'does not succeed in every environment' stderr || fail "a failing init is not warned of"
+! grep -q 'working directory' stderr || fail "a warning of the directory"
