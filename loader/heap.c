@@ -261,6 +261,7 @@ void *heap_align(struct heap *h, size_t align, size_t size)
 int heap_resize(struct heap *h, void *p, size_t size)
 {
   struct heap_block *b = block_of(p);
+  const size_t wanted = size;
   size = round_up(size);
   if (!size)
     return 0;
@@ -280,8 +281,8 @@ int heap_resize(struct heap *h, void *p, size_t size)
     take_out(h, next);
     next->head = 0;
     set_size(b, old + more);
-  } else if (old - size >= MIN_PAYLOAD + WORD)
-    memset((char *)p + size, 0, old - size);
+  } else if (old > wanted)
+    memset((char *)p + wanted, 0, old - wanted);
   trim(h, b, size);
   return 1;
 }

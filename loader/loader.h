@@ -35,7 +35,7 @@ HIDDEN void heap_init(struct heap *h, uintptr_t start, uintptr_t size);
 /* All return NULL when the reserve is used up; sizes in bytes, align a power of two. */
 HIDDEN void *heap_alloc(struct heap *h, size_t size);
 HIDDEN void *heap_align(struct heap *h, size_t align, size_t size);
-/* In place or not at all. */
+/* In place or not at all.  What a smaller block does not need is cleared. */
 HIDDEN int heap_resize(struct heap *h, void *p, size_t size);
 HIDDEN void heap_free(struct heap *h, void *p);
 /* Bytes behind p that belong to its block; reads nothing but the block's header. */

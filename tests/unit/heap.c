@@ -157,13 +157,18 @@ static void resize(struct slot *s)
   }
   size_t now = heap_usable(s->p);
   MUST(now >= size);
-  check_marks(s, old < now ? old : now, m);
+  check_marks(s, old < size ? old : size, m);
   if (now > old) {
     claim(s->p + old, now - old);
     all_zero(s->p + old, now - old);
     memset(s->p + old, m, now - old);
-  } else
+  } else {
     unclaim(s->p + now, old - now);
+    if (size < now) {
+      all_zero(s->p + size, now - size);
+      memset(s->p + size, m, now - size);
+    }
+  }
   s->size = size;
   layout = layout * 31 + now;
 }
