@@ -53,10 +53,7 @@ compare out.txt "with an allocator in the image it answers otherwise"
 set -f
 freeze b.so c.so $(header freeze)
 set +f
-# bit URF_FIXED of the flags in .note.urf, see loader/format.h
-cp c.so d.so
-at=$(readelf -SW d.so | awk '{ sub(/^ *\[ *[0-9]+\]/, "") } $1 == ".note.urf" { print $4 }')
-printf '\003' | dd of=d.so bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
+fixed_elsewhere c.so d.so
 case $(header base)$(header freeze) in
 '')
   for options in -n -t -F; do

@@ -62,6 +62,14 @@ link_lib() {
 build_lib() { link_lib "-L$LIBDIR -T urf.ld" "$@"; }
 build_plain() { link_lib '' "$@"; }
 
+# fixed_elsewhere FROZEN OUT: so that it finds, wherever it is loaded, that it is not where it was frozen
+# for: sets URF_FIXED in the flags of .note.urf, see loader/format.h
+fixed_elsewhere() {
+  cp "$1" "$2"
+  at=$(readelf -SW "$2" | awk '{ sub(/^ *\[ *[0-9]+\]/, "") } $1 == ".note.urf" { print $4 }')
+  printf '\003' | dd of="$2" bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
+}
+
 # build_driver [OUT]: $DRIVER is the program of driver.c, $HOST a library to preload, see host.c; one
 # per configuration and run
 build_driver() {
