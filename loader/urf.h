@@ -37,10 +37,37 @@ struct urf_stats urf_stats(void) __attribute__((visibility("hidden")));
 
 /* Before a variable of static storage: it is not frozen, and starts with its initialiser when the frozen
  * library is loaded, whatever init has made of it. */
-#define URF_TRANSIENT __attribute__((section(".urf.transient")))
+#define URF_TRANSIENT URF_CONSTINIT_ __attribute__((section(".urf.transient")))
+
+/* No constructor gives it its value at load: C++ has to know the initialiser. */
+#if defined __cplusplus && defined __clang__
+#define URF_CONSTINIT_ __attribute__((require_constant_initialization))
+#elif defined __cplusplus && __GNUC__ >= 10
+#define URF_CONSTINIT_ __constinit
+#else
+#define URF_CONSTINIT_
+#endif
 
 #define URF_HOOK_(fn, when, n) URF_HOOK__(fn, when, n)
 #define URF_HOOK__(fn, when, n)                                                                    \
-  static void (*const urf_##when##_##n)(void) __attribute__((used, section(".urf." #when))) = fn
+  URF_CONSTANT_ static void (*const urf_##when##_##n)(void)                                        \
+      __attribute__((used, section(".urf." #when) URF_IN_ORDER_)) = fn
+
+/* Hooks run when no constructor of the library does. */
+#if defined __cplusplus && __cplusplus >= 201103L
+#define URF_CONSTANT_ constexpr
+#else
+#define URF_CONSTANT_
+#endif
+
+/* gcc may put variables of a file in another order. */
+#ifdef __has_attribute
+#if __has_attribute(no_reorder)
+#define URF_IN_ORDER_ , no_reorder
+#endif
+#endif
+#ifndef URF_IN_ORDER_
+#define URF_IN_ORDER_
+#endif
 
 #endif
