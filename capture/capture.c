@@ -360,6 +360,17 @@ static int take_world(struct capture *c, struct error *e)
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
 }
 
+static int take_cpu(struct capture *c, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "cpu");
+  for (size_t i = 0; i < URF_CPU_WORDS; i++) {
+    if (!line || sscanf(line, "%" SCNx32, &c->cpu[i]) != 1)
+      return unexpected(c->lib, line, e);
+    line = i + 1 < URF_CPU_WORDS ? process_line(c->process, e) : line;
+  }
+  return 0;
+}
+
 int capture_thaw(struct capture *c, struct error *e)
 {
   process_doing(c->process, "a function of URF_ON_THAW");
@@ -396,7 +407,8 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   *c = (struct capture){.lib = lib, .seed = setting->seed, .align = setting->align};
   c->process = process_start(o, lib, path, setting, e);
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
-      seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_world(c, e))))
+      seal(c, lib, init, &s, e) ||
+      (init && (check_front(c, lib, e) || take_world(c, e) || take_cpu(c, e))))
     return -1;
   process_doing(c->process, "the process that init ran in");
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;

@@ -331,6 +331,7 @@ void plan_free(struct plan *plan)
   free(plan->calls.at);
   free(plan->protections.at);
   free(plan->recipe.at);
+  free(plan->cpu_seen);
   free(plan->image);
   *plan = (struct plan){0};
 }

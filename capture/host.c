@@ -369,6 +369,9 @@ static void obey(void *library, const struct link_map *map, char *line)
   else if (strcmp(line, "stacks") == 0) {
     unwind_each(say_stack);
     SAY("end\n");
+  } else if (strcmp(line, "cpu") == 0) {
+    for (size_t i = 0; i < URF_CPU_WORDS; i++)
+      SAY("%x\n", (unsigned)handshake.cpu[i]);
   } else if (strcmp(line, "world") == 0) {
     world_changes(say_change);
     SAY("end\n");

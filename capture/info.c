@@ -127,6 +127,20 @@ static void print_recipe_line(void *context, const char *word, const char *argum
   ROW(f, name, "%s", argument);
 }
 
+static bool has_cpu(const struct urf_note *note)
+{
+  static const uint32_t none[URF_CPU_WORDS];
+  return memcmp(note->cpu, none, sizeof none) != 0;
+}
+
+static void print_cpu(FILE *f, const struct urf_note *note)
+{
+  fprintf(f, "%-18s%s", "cpu", has_cpu(note) ? "with the features" : "any");
+  for (size_t i = 0; i < URF_CPU_WORDS && has_cpu(note); i++)
+    fprintf(f, " %x", (unsigned)note->cpu[i]);
+  fputc('\n', f);
+}
+
 static void print_imports(FILE *f, const struct facts *x)
 {
   for (uint64_t i = 0; i < x->note->n_imports; i++) {
@@ -184,6 +198,7 @@ static void print_frozen(FILE *f, const struct facts *x)
   }
   ROW(f, "base", "%s", note->flags & URF_FIXED ? "the preferred one only" : "any");
   ROW(f, "fallback", "%s", note->fallback ? "init" : "none, the load fails");
+  print_cpu(f, note);
   fprintf(f, "recipe\n");
   recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, print_recipe_line, f);
 }
@@ -234,6 +249,7 @@ static void json_frozen(json_t *root, const struct facts *x)
   json_put(root, "table", json_number(note->table_size));
   json_put(root, "origin", json_number(note->origin_size));
   json_put(root, "fixed", json_boolean(note->flags & URF_FIXED));
+  json_put(root, "cpu", json_boolean(has_cpu(note)));
   json_put(root, "fallback", json_string(note->fallback ? "init" : "fail"));
   json_put(root, "pointers", json_number(n_pointers(note)));
   json_put(root, "odd_pointers", json_number(note->n_odd));

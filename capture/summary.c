@@ -51,6 +51,12 @@ static uint64_t heap_size(const struct summary *s)
   return s->plan->size - (size_t)(s->lib->note.heap - s->lib->note.data);
 }
 
+static bool has_cpu(const struct plan *plan)
+{
+  static const uint32_t none[URF_CPU_WORDS];
+  return memcmp(plan->cpu, none, sizeof none) != 0;
+}
+
 static const char *const led_to[] = {
     [DEAD_FRAME] = "stack frames that init has left",
     [DEAD_STACK] = "stacks of threads that have ended",
@@ -183,6 +189,11 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
   if (n->rethawed || n->transient)
     fprintf(f, "  %ju bytes set again by hooks and %ju left as they start, by policy\n",
             (uintmax_t)n->rethawed, (uintmax_t)n->transient);
+  if (has_cpu(plan))
+    fprintf(f,
+            "  only for CPUs with all features of this one, which init may have looked at (%s);\n"
+            "    if the state does not depend on them: process:cpu keep REASON, in the policy\n",
+            plan->cpu_seen);
   if (plan->align > 4096)
     fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
   if (s->output)
@@ -216,6 +227,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "heap", json_number(heap_size(s)));
   json_put(root, "file_size", json_number(file_size(s->output)));
   json_put(root, "align", json_number(plan->align));
+  json_put(root, "cpu", has_cpu(plan) ? json_text(plan->cpu_seen) : json_null());
   json_put(root, "pointers", json_number(n->pointers));
   json_put(root, "odd_pointers", json_number(n->odd));
   json_put(root, "rotated_pointers", json_number(n->rotated));

@@ -349,9 +349,10 @@ struct capture {
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
   LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
-  LIST(char *) world;        /* what came ("+fd 3 /dev/null") and went with init, see world.c */
-  LIST(struct stack) stacks; /* by allocation; those that the setting asked for */
-  struct error lost;         /* why it cannot be asked any more */
+  LIST(char *) world;          /* what came ("+fd 3 /dev/null") and went with init, see world.c */
+  LIST(struct stack) stacks;   /* by allocation; those that the setting asked for */
+  uint32_t cpu[URF_CPU_WORDS]; /* features of the CPU that ran init */
+  struct error lost;           /* why it cannot be asked any more */
 };
 
 /* Exports of files, read once per path. */
@@ -483,8 +484,10 @@ struct plan {
   LIST(struct urf_protection) protections;
   bool fixed, fallback; /* as in struct urf_note */
   LIST(struct urf_call) calls;
-  struct bytes recipe;  /* as in struct urf_note */
-  unsigned char *image; /* the bytes the file will hold */
+  uint32_t cpu[URF_CPU_WORDS]; /* as in struct urf_note */
+  char *cpu_seen;              /* where init may have looked at them, or NULL */
+  struct bytes recipe;         /* as in struct urf_note */
+  unsigned char *image;        /* the bytes the file will hold */
 };
 
 struct policy;
@@ -644,6 +647,12 @@ void strings_find(struct plan *plan, const struct options *o, const struct libra
  * would accept it go to suggestions, if that is not NULL. */
 size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct policy *policy);
 bool outside_is_kind(const char *word);
+/* Whether a line of the policy (or NULL) accepts that kind of thing; marks the line. */
+bool outside_accepts(struct policy *policy, const char *word);
+
+/* cpu.c: sets plan->cpu, to nothing when the policy (or NULL) says so, and plan->cpu_seen, by a live
+ * capture */
+int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct error *e);
 
 /* freeze.c: the pipeline as a whole; results go to stdout, findings and warnings to stderr */
 

@@ -208,6 +208,7 @@ static void put_note(struct writer *w, uint64_t offset)
   _Static_assert(sizeof TURF_VERSION <= sizeof n.tool, "the version fits into the note");
   n.recipe = t->recipe, n.recipe_size = t->recipe_size;
   n.fallback = t->fallback;
+  memcpy(n.cpu, w->plan->cpu, sizeof n.cpu);
   write_store(w->head + offset, &n, sizeof n);
 }
 

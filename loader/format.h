@@ -16,8 +16,16 @@
 #define URF_FORMAT 1u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 3u /* of struct urf_host */
+#define URF_HOST_VERSION 4u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
+
+/* Room for the features of a CPU, in words that the machine's cpu.h names. */
+#define URF_CPU_WORDS 16
+
+/* nopl with these four bytes as its displacement: in front of the loader's own instructions that ask for
+ * features. */
+#define URF_CPU_MARK "\x0f\x1f\x80urf\x7f"
+#define URF_CPU_MARK_TEXT ".byte 0x0f, 0x1f, 0x80\n.ascii \"urf\\177\"\n"
 
 /* The address that replaces dead pointers: below every mmap_min_addr a distribution ships
  * (Documentation/admin-guide/sysctl/vm.rst), so never mapped, and not null. */
@@ -61,6 +69,9 @@ struct urf_note {
   char tool[16];                /* version of turf, NUL-padded */
   uint64_t recipe, recipe_size; /* how init was run, see below; not read at load */
   uint64_t fallback;            /* byte offset of struct urf_fallback; 0 when there is none */
+  uint32_t
+      cpu[URF_CPU_WORDS]; /* features that the CPU must have: those of the one that ran init, */
+                          /* or none when init did not ask for them */
 };
 
 /* One symbol outside the library, and a list of the words that hold its address plus addend. */
@@ -166,13 +177,14 @@ struct urf_host {
   /* runs the hooks that the library has for its load, if it has any: for turf to call when it has held a
    * frozen one against the live one */
   void (*thaw)(void);
-  uintptr_t top;     /* run-time end of the used heap */
-  uintptr_t missing; /* bytes that did not fit into the reserve */
-  uintptr_t align;   /* largest alignment that was asked for */
+  uintptr_t top;               /* run-time end of the used heap */
+  uintptr_t missing;           /* bytes that did not fit into the reserve */
+  uintptr_t align;             /* largest alignment that was asked for */
+  uint32_t cpu[URF_CPU_WORDS]; /* the features of this CPU */
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x150, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x190, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 48, "same layout on every machine");
 
 #endif

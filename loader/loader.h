@@ -241,6 +241,11 @@ struct arguments {
 };
 HIDDEN void fall_back(const struct image *image, const struct arguments *a);
 
+/* cpu.c: URF_CPU_WORDS words; the name of the first of them that has a feature which this CPU has not, or
+ * NULL */
+HIDDEN void cpu_features(uint32_t *words);
+HIDDEN const char *cpu_lacks(const volatile uint32_t *words);
+
 /* stats.c: nanoseconds of CLOCK_MONOTONIC; the line of URF_DEBUG */
 HIDDEN uint64_t stats_clock(void);
 HIDDEN void stats_report(void);

@@ -163,6 +163,8 @@ static int fits(const struct image *image, struct reason *why, char digits[24])
     *why = (struct reason){
         "it was loaded at an address that differs from the linked one by no multiple of",
         decimal(digits, NOTE->align)};
+  else if ((why->which = cpu_lacks(NOTE->cpu)))
+    why->what = "init may have seen features of the CPU that this one lacks, in cpuid leaf";
   return !why->what;
 }
 
@@ -228,6 +230,7 @@ static void seal(void)
   host->top = S->heap.top;
   host->missing = heap_missing(&S->heap);
   host->align = S->heap.align;
+  cpu_features(host->cpu);
   memset(S, 0, sizeof *S);
 }
 

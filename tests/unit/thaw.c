@@ -44,6 +44,7 @@ static struct file {
 #define __urf_state file.state
 #include "../../loader/bind.c"
 #include "../../loader/check.c"
+#include "../../loader/cpu.c"
 #include "../../loader/fail.c"
 #include "../../loader/fallback.c"
 #include "../../loader/stats.c"
@@ -271,6 +272,8 @@ static void damage(void)
   REFUSED(n->align = 0);
   REFUSED(n->align = 3 * HEAP_PAGE);
   REFUSED(n->align = BIAS * 2);
+  REFUSED(n->cpu[0] = 1u << 31); /* a hypervisor is no feature */
+  REFUSED(n->cpu[1] = UINT32_MAX);
   REFUSED(n->table += 1);
   REFUSED(n->table = -n->table);
   REFUSED(n->table_size = UINT64_MAX);
