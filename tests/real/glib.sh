@@ -1,5 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2046,SC2086
+# timeout: 400
 # configs: gcc-bfd-glibc gcc-lld-glibc
 # GLib 2.74 from Debian's static archives, which are built for glibc.  What it keeps by address is refused:
 # hash tables, machine code of regular expressions, a main context's descriptor, tree nodes in recycled

@@ -1,5 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2086
+# timeout: 400
 # configs: gcc-bfd-glibc gcc-lld-glibc
 # OpenSSL 3.0 from Debian's static archives, which are built for glibc: a client's SSL_CTX with the CA
 # bundle of the system.  It is refused as it is, because init has seeded its random number generators.
