@@ -393,12 +393,17 @@ int policy_bind(struct policy *p, const struct library *lib, const struct captur
 
 int policy_check_used(const struct policy *p, struct error *e)
 {
+  static const char *const why[ACTIONS] = {
+      [ACT_KEEP] = "nothing there differs between runs or is refused",
+      [ACT_ZERO] = "all of it is zero in every run",
+      [ACT_RETHAW] = "all of it is zero in every run",
+      [ACT_TRANSIENT] = "init leaves it as it starts",
+  };
   struct bytes wrong = {0};
   for (size_t i = 0; i < p->lines.n; i++)
     if (!p->lines.at[i].used)
-      complain(&wrong, p, p->lines.at[i].line,
-               "%s: nothing there differs between runs or is refused; remove the line",
-               p->lines.at[i].what);
+      complain(&wrong, p, p->lines.at[i].line, "%s: %s; remove the line", p->lines.at[i].what,
+               why[p->lines.at[i].action]);
   return refuse(&wrong, e);
 }
 

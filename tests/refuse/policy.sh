@@ -95,14 +95,14 @@ freeze b.so c.so --policy policy
 run "$DRIVER" -f ./c.so >out.txt
 [ "$(sed -n 2p out.txt)" = "b130 0 00 02 1" ] || fail "not as it starts: $(cat out.txt)"
 printf 't transient starts anew\nb transient starts anew\npacked transient x\nexported transient x\n' >policy
-expect_refusal 1 "policy:4: exported" "$TURF" freeze b.so -o "$OUT" --policy policy
+expect_refusal 1 "policy:4: exported: init leaves it as it starts; remove the line" "$TURF" freeze b.so -o "$OUT" --policy policy
 
 # rethaw: a hook has to be there, and to set it
 cat >rethaw.c <<'END'
 #include "feature.h"
 #include <unistd.h>
 #include <urf.h>
-static long pid;
+static long pid, nothing;
 static struct node { long pid; } *node;
 int urf_init(void) { pid = getpid(), node = malloc(sizeof *node), node->pid = ~pid; return 0; }
 #if HOOK
@@ -115,7 +115,7 @@ static void set(void)
 }
 URF_ON_THAW(set);
 #endif
-void answer(FILE *out) { fprintf(out, "%d\n", pid == getpid() && node->pid == ~pid); }
+void answer(FILE *out) { fprintf(out, "%d\n", pid + nothing == getpid() && node->pid == ~pid); }
 END
 printf 'pid rethaw asked for at load\nheap:urf_init rethaw so is this\n' >policy
 for hook in 0 1 2; do
@@ -131,8 +131,8 @@ for mode in -n -t -l; do
   ! grep -qx 0 out.txt || fail "not set by the hook ($mode)"
 done
 run "$TURF" verify c.so
-printf 'pid rethaw x\nheap:urf_init rethaw y\nstate rethaw z\n' >policy
-expect_refusal 1 "policy:3" "$TURF" freeze b2.so -o "$OUT" --policy policy
+printf 'pid rethaw x\nheap:urf_init rethaw y\nnothing zero z\n' >policy
+expect_refusal 1 "policy:3: nothing: all of it is zero in every run" "$TURF" freeze b2.so -o "$OUT" --policy policy
 
 # refuse: what turf would accept, with the policy's own words; nothing where there is nothing
 cat >secret.c <<'END'
