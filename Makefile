@@ -85,13 +85,13 @@ $(B)/host.list:
 	@mkdir -p $(@D)
 	echo '{ urf_host_handshake; };' >$@
 
-$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/unwind_host.h loader/format.h $(B)/host.list Makefile
+$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/unwind_host.h capture/$(MACHINE)/machine.h loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -ldl -o $@
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -ldl -o $@
 
-$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/unwind_host.h loader/format.h $(B)/host.list Makefile
+$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/unwind_host.h capture/$(MACHINE)/machine.h loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader $(HOST) $(HOST_FLAGS) -o $@
+	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -o $@
 
 # Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
 TO = $(DESTDIR)$(PREFIX)

@@ -484,6 +484,14 @@ uint64_t capture_resolve(struct capture *c, const char *name, const char *versio
   return address;
 }
 
+int capture_undefined(struct capture *c, unsigned char *bits, size_t size, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "undefined %" PRIx64 " %" PRIx64,
+                                 c->bias + c->lib->note.data, (uint64_t)size);
+  return line && strcmp(line, "bits") == 0 ? process_read(c->process, bits, size, e)
+                                           : unexpected(c->lib, line, e);
+}
+
 int capture_lost(const struct capture *c, struct error *e)
 {
   return c->lost.text ? fail(e, c->lost.status, "%s", c->lost.text) : 0;

@@ -176,8 +176,8 @@ static void write_recipe(struct work *w)
     put_line(b, "keep %zx %zx", plan->keeps.at[i].offset, plan->keeps.at[i].size);
   for (size_t i = 0; i < plan->sites.n; i++) {
     const struct site *s = &plan->sites.at[i];
-    if (s->kind == SITE_ZERO || s->kind == SITE_RETHAW)
-      put_line(b, s->kind == SITE_ZERO ? "zero %zx %zx" : "rethaw %zx %zx", s->offset, s->size);
+    if (s->kind == SITE_ZERO || s->kind == SITE_UNWRITTEN || s->kind == SITE_RETHAW)
+      put_line(b, s->kind == SITE_RETHAW ? "rethaw %zx %zx" : "zero %zx %zx", s->offset, s->size);
     else if (s->kind == SITE_DEAD)
       put_line(b, "dead %zx", s->offset);
   }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "machine.h"
 #include "unwind_host.h"
 #include "world.h"
 
@@ -329,6 +330,25 @@ static void say_stack(size_t allocation, const uintptr_t *frames, size_t n)
   SAY("\n");
 }
 
+/* Which bits of the memory are undefined to memcheck; a page that is not there is none of its
+ * business. */
+static void say_undefined(unsigned long address, size_t size)
+{
+  enum { GET_VBITS = 0x4d430008 }; /* memcheck.h */
+  static unsigned char bits[PAGE];
+  for (size_t at = 0, n; at < size; at += n) {
+    n = size - at < PAGE ? size - at : PAGE;
+    unsigned long request[6] = {GET_VBITS, address + at, (uintptr_t)bits, n}, result;
+    memset(bits, 0, sizeof bits);
+    VALGRIND_REQUEST(result, request);
+    if (!at)
+      SAY(result ? "bits\n" : "no memcheck\n");
+    if (result != 1)
+      memset(bits, 0, sizeof bits);
+    put(bits, n);
+  }
+}
+
 static void say_change(char sign, const char *line)
 {
   SAY("%c%s\n", sign, line);
@@ -384,7 +404,9 @@ static void obey(void *library, const struct link_map *map, char *line)
   else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
     SAY("bytes\n");
     put((const void *)address, size);
-  } else if ((rest = after(line, "resolve")))
+  } else if (sscanf(line, "undefined %lx %lx", &address, &size) == 2)
+    say_undefined(address, size);
+  else if ((rest = after(line, "resolve")))
     find(library, rest, 0);
   else if ((rest = after(line, "held")))
     find(library, rest, 1);

@@ -47,6 +47,9 @@ static const struct {
     {'f', false, "fallback", "WAY",
      "where the frozen state cannot be used, init: run the real init\n"
      "(default), or fail: end the load with a message"},
+    {'M', false, "memcheck", NULL,
+     "with valgrind: look for what was never written among the\n"
+     "words that differ, and clear it"},
     {'j', false, "json", NULL, "print the result as JSON"},
     {'v', true, "verbose", NULL, "say more"},
     {'q', true, "quiet", NULL, "say nothing but errors"},
@@ -112,7 +115,7 @@ static const struct command commands[] = {
      "Runs the init of INPUT, a library linked with -T urf.ld, in processes that have nothing at\n"
      "the same address, and writes OUTPUT: the library as it was after init.  What cannot be the\n"
      "same in every process is listed, and refused unless a policy says otherwise.\n",
-     "oirpHecktFfjvqh",
+     "oirpHecktFfMjvqh",
      run_freeze,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"check",
@@ -120,7 +123,7 @@ static const struct command commands[] = {
      "INPUT",
      "do the same, short of writing",
      "Does everything that turf freeze does, short of writing.\n",
-     "irpsHecktFfjvqh",
+     "irpsHecktFfMjvqh",
      run_check,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"info",
@@ -269,6 +272,7 @@ static int set_option(struct options *o, const struct command *c, int letter, co
   case 'j': o->json = true; break;
   case 'v': o->verbose = true; break;
   case 'q': o->quiet = true; break;
+  case 'M': o->memcheck = true; break;
   case 'F': o->fixed = true; break;
   case 'f':
     o->no_fallback = strcmp(value, "fail") == 0;

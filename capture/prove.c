@@ -56,6 +56,7 @@ static void look_at(struct proof *p, const struct site *s)
   case SITE_DEAD:
   case SITE_KEEP:
   case SITE_ZERO:
+  case SITE_UNWRITTEN:
   case SITE_RETHAW:
   case SITE_TRANSIENT:
     if (!p->thawed)

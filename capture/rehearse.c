@@ -145,7 +145,7 @@ static int run_aligned(struct work *w, uint64_t align, struct error *e)
   for (size_t i = 0; i < w->policy.lines.n; i++)
     w->policy.lines.at[i].used = false;
   return take_runs(w, e) || (w->o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
-                 compare_runs(w, e) || find_causes(w, e)
+                 compare_runs(w, e) || find_causes(w, e) || find_unwritten(w, e)
              ? -1
              : 0;
 }

@@ -296,6 +296,22 @@ static char *host_path(const struct options *o, const struct library *lib)
   return path;
 }
 
+/* Instead of the host, valgrind with it; where that is is left to PATH. */
+static void become_memcheck(const char *host, char **host_argv, char **env)
+{
+  const char *argv[16] = {"valgrind",
+                          "-q",
+                          "--tool=memcheck",
+                          "--vgdb=no",
+                          "--leak-check=no",
+                          "--soname-synonyms=somalloc=nouserintercepts",
+                          host};
+  size_t n = 7;
+  for (size_t i = 1; host_argv[i] && n < 15; i++)
+    argv[n++] = host_argv[i];
+  execvpe(argv[0], (char **)(uintptr_t)argv, env);
+}
+
 /* The child, up to execve(2).  What fails is told over the socket. */
 static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
                                   const struct displacement *d, int socket, int output)
@@ -324,10 +340,15 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
     what = "the host process";
   else if (chdir(o->cwd ? o->cwd : "/"))
     what = o->cwd;
-  else
+  else if (d->setting.memcheck) {
+    what = "valgrind, for --memcheck (Debian package valgrind)";
+    become_memcheck(host, argv, env);
+  } else
     execve(host, argv, env);
   const bool few = errno == EBADF; /* what dup2(2) says of a descriptor beyond the limit */
-  dprintf(socket, "system %s: %s%s\n", what, strerror(errno),
+  const char *why = strerror(errno);
+  const int to = fcntl(socket, F_GETFD) < 0 ? HOST_FD : socket; /* it may be closed by now */
+  dprintf(to, "system %s: %s%s\n", what, why,
           few ? "; it has to have descriptor 200: allow more of them (ulimit -n)" : "");
   _exit(1);
 }

@@ -108,6 +108,26 @@ static void print_offsets(FILE *f, const struct summary *s, const struct counts 
   }
 }
 
+static void print_unwritten(FILE *f, const struct summary *s)
+{
+  const struct plan *plan = s->plan;
+  uint64_t bytes = 0;
+  size_t n = 0;
+  for (size_t i = 0; i < plan->sites.n; i++)
+    bytes += plan->sites.at[i].kind == SITE_UNWRITTEN ? plan->sites.at[i].size : 0;
+  if (bytes)
+    fprintf(f, "  %ju bytes that init has never written, cleared\n", (uintmax_t)bytes);
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    if (plan->sites.at[i].kind != SITE_UNWRITTEN || n++ >= SHOWN)
+      continue;
+    char *place = report_place(s->lib, s->run, plan->sites.at[i].offset);
+    fprintf(f, "    %s\n", place);
+    free(place);
+  }
+  if (n > SHOWN)
+    fprintf(f, "    and %zu more\n", n - SHOWN);
+}
+
 /* Programs that were not compiled as position-independent code make copies of variables. */
 void report_warnings(FILE *f, const struct library *lib)
 {
@@ -183,6 +203,7 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
   print_offsets(f, s, n);
   for (enum dead kind = 0; kind < DEAD_KINDS; kind++)
     print_dead(f, s, kind);
+  print_unwritten(f, s);
   if (n->kept || n->zeroed)
     fprintf(f, "  %ju bytes kept and %ju zeroed by policy\n", (uintmax_t)n->kept,
             (uintmax_t)n->zeroed);

@@ -200,6 +200,7 @@ struct options {
   bool fixed;     /* the library is at its preferred base, always */
   bool no_fallback;
   bool falls_back; /* the process is to use the way back of a frozen library */
+  bool memcheck;   /* what is not explained is looked for with valgrind */
   bool json, verbose, quiet, suggest;
 };
 
@@ -227,6 +228,7 @@ struct setting {
    * time by so many nanoseconds. */
   bool steady;
   enum thing varied; /* or 0 */
+  bool memcheck;     /* under valgrind, which gives most things their places */
   int64_t ahead;
   const char *stacks; /* NULL, or the allocations whose stacks are wanted: "3,17", counted from 0 */
 };
@@ -375,6 +377,8 @@ int capture_fall_back(const struct options *o, const struct library *lib, const 
  * then fails and says why. */
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, uint64_t slot,
                          bool held);
+/* Of a process under memcheck: the bits of the region that are undefined, size bytes of them. */
+int capture_undefined(struct capture *c, unsigned char *bits, size_t size, struct error *e);
 int capture_lost(const struct capture *c, struct error *e);
 /* Has a frozen library do the rest of what it does at load, which would have changed the region. */
 int capture_thaw(struct capture *c, struct error *e);
@@ -408,8 +412,9 @@ enum kind {
   SITE_DEAD,
   SITE_KEEP,
   SITE_ZERO,
-  SITE_RETHAW,   /* zero in the file, and set by a function of URF_ON_THAW */
-  SITE_TRANSIENT /* as the variable starts in a library that is not frozen */
+  SITE_UNWRITTEN, /* zero: what init has never written */
+  SITE_RETHAW,    /* zero in the file, and set by a function of URF_ON_THAW */
+  SITE_TRANSIENT  /* as the variable starts in a library that is not frozen */
 };
 /* What a dead pointer led to. */
 enum dead { DEAD_FRAME, DEAD_STACK, DEAD_MAPPING, DEAD_KINDS };

@@ -53,6 +53,12 @@ bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t 
 bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
                   uint64_t number);
 
+/* unwritten.c */
+
+/* With --memcheck: takes those of the findings out that are in memory which init has never written, and
+ * has it cleared. */
+int find_unwritten(struct work *w, struct error *e);
+
 /* around.c */
 
 /* Runs init in another environment and directory than the options say, and prints a warning of what

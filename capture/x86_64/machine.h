@@ -13,6 +13,15 @@
 #define REG_ARG5 r8
 #define SYSCALL_ARCH AUDIT_ARCH_X86_64
 #define SYSCALL_TIME SYS_time /* which younger machines do without */
+/* A request to valgrind (valgrind.h, which is in its manual, 3.1): what to do is in rax, the result, 0
+ * elsewhere, in rdx; to a processor these turn rdi round once, and exchange a register with itself */
+#define VALGRIND_REQUEST(result, request)                                                          \
+  __asm__ volatile("rolq $3, %%rdi; rolq $13, %%rdi; rolq $61, %%rdi; rolq $51, %%rdi\n"           \
+                   "xchgq %%rbx, %%rbx"                                                            \
+                   : "=d"(result)                                                                  \
+                   : "a"(request), "0"(0ul)                                                        \
+                   : "cc", "memory")
+
 /* rdtsc and rdtscp (Intel SDM, volume 2), where prctl(PR_SET_TSC) makes them fault */
 #define COUNTER_INSTRUCTIONS                                                                       \
   {                                                                                                \
