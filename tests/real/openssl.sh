@@ -51,8 +51,9 @@ build() {
 build bare
 if [ "$TURF" != none ]; then
   expect_refusal 1 "is not the same in every run" "$TURF" freeze bare.so -o "$OUT"
-  for text in 'memory allocated by CRYPTO_zalloc' 'a random number' 'No seed or key' URF_ON_THAW \
-    '    heap:CRYPTO_zalloc#' 'cannot be frozen as it is'; do
+  for text in 'memory allocated by CRYPTO_zalloc' 'reached by:    ctx -> ' SSL_CTX_new_ex urf_init \
+    'random numbers (getrandom' 'No seed or key' URF_ON_THAW 'heap:CRYPTO_zalloc#' \
+    'cannot be frozen as it is'; do
     grep -qF "$text" stderr || fail "the refusal does not say: $text"
   done
   "$TURF" check bare.so --suggest 2>/dev/null >suggested || :
