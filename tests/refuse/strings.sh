@@ -58,7 +58,7 @@ warned "allocation 2 (" "the directory of the library" "heap:urf_init#"
 warned "by read_file+" "the home directory" "heap:read_file#1+3:14 zero REASON"
 warned "token+0 (.bss)" "has for API_TOKEN" "token+0:15 zero REASON"
 warned "by urf_init+" "the value of --env SEEN" "heap:urf_init#2+0:14 zero REASON"
-[ "$(grep -c warning stderr)" = 4 ] || fail "not four warnings"
+[ "$(grep -c " holds " stderr)" = 4 ] || fail "not four warnings"
 ! grep -q hunter2 stderr stdout || fail "the message shows the secret"
 [ "$(grep -c hunter2 c.so)" = 1 ] || fail "the secret is not where it was said to be"
 grep -oba hunter2-hunter2 c.so >places
@@ -75,7 +75,7 @@ token zero typed in again
 heap:urf_init#2 keep no secret
 END
 run check --policy policy
-! grep warning stderr || fail "warnings in spite of the policy"
+! grep " holds " stderr || fail "warnings in spite of the policy"
 ! grep -qa hunter2 c.so || fail "the secret is in the file"
 run "$DRIVER" -f ./c.so >out.txt
 grep -qF -e "in " out.txt || fail "cannot be used"
