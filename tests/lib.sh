@@ -142,9 +142,9 @@ no_new_complaints() {
   [ ! -s new ] || { cat new && fail "complaints about $2 that $1 does not have"; }
 }
 
-# same_names INPUT OUTPUT: the dynamic symbols
+# same_names INPUT OUTPUT: the dynamic symbols; .bss (B) has contents once it is frozen (D)
 same_names() {
-  nm -D "$1" | sed 's/^[0-9a-f]*//' | sort >in.nm
-  nm -D "$2" | sed 's/^[0-9a-f]*//' | sort >out.nm
+  nm -D "$1" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >in.nm
+  nm -D "$2" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >out.nm
   same in.nm out.nm "frozen it has other dynamic symbols"
 }

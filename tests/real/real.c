@@ -1,5 +1,5 @@
 /* real [-n N] [-t] LIBRARY STEPS - load a library and call what STEPS names, in its order:
- *   i urf_init   a answer   m mutate   f finish   r fresh
+ *   i urf_init   a answer   m mutate   f finish   r fresh   s suite
  * Answers go to stdout.  -t prints to stderr the nanoseconds of load, of init and of the other
  * steps, and the address; -n does it all N times, with dlclose between. */
 #define _GNU_SOURCE
@@ -32,8 +32,8 @@ static void *symbol(void *library, const char *name)
 /* Returns the nanoseconds it took. */
 static long long step(void *library, char what)
 {
-  static const char letters[] = "iamfr";
-  static const char *const names[] = {"urf_init", "answer", "mutate", "finish", "fresh"};
+  static const char letters[] = "iamfrs";
+  static const char *const names[] = {"urf_init", "answer", "mutate", "finish", "fresh", "suite"};
   const char *letter = strchr(letters, what);
   union {
     void *address;
