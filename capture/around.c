@@ -37,7 +37,8 @@ static void add_place(struct place_list *l, const struct work *w, size_t offset)
   free(place);
 }
 
-/* The words that differ, but for those that are not frozen as they are. */
+/* The words that differ, but for those that are not frozen as they are, and those to other modules, which
+ * the kernel may have placed. */
 static void compare(struct place_list *l, const struct work *w, const struct capture *a,
                     const struct capture *b)
 {
@@ -45,7 +46,7 @@ static void compare(struct place_list *l, const struct work *w, const struct cap
   const unsigned word = w->lib.word;
   unsigned char *frozen = xalloc(plan->size);
   for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].kind != SITE_POINTER && plan->sites.at[i].kind != SITE_IMPORT)
+    if (plan->sites.at[i].kind != SITE_POINTER)
       memset(frozen + plan->sites.at[i].offset, 1, plan->sites.at[i].size);
   for (size_t i = 0; i < plan->keeps.n; i++)
     memset(frozen + plan->keeps.at[i].offset, 1, plan->keeps.at[i].size);
