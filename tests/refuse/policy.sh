@@ -67,7 +67,7 @@ int urf_init(void)
 {
   t.tag = 'b', t.own = malloc(4), t.own_exported = &two, t.libc = 0, t.pid = getpid();
   b.pid = getpid(), b.block = malloc(10);
-  packed.c = (char)getpid(), packed.p = &two;
+  packed.c = (char)(getpid() | 128), packed.p = &two; /* never an x */
   elsewhere = malloc(sizeof *elsewhere);
   elsewhere->block = &t;
   return 0;
