@@ -20,7 +20,7 @@
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* Room for the features of a CPU, in words that the machine's cpu.h names. */
-#define URF_CPU_WORDS 16
+#define URF_CPU_WORDS 24
 
 /* nopl with these four bytes as its displacement: in front of the loader's own instructions that ask for
  * features. */
@@ -69,9 +69,8 @@ struct urf_note {
   char tool[16];                /* version of turf, NUL-padded */
   uint64_t recipe, recipe_size; /* how init was run, see below; not read at load */
   uint64_t fallback;            /* byte offset of struct urf_fallback; 0 when there is none */
-  uint32_t
-      cpu[URF_CPU_WORDS]; /* features that the CPU must have: those of the one that ran init, */
-                          /* or none when init did not ask for them */
+  /* Features that the CPU must have: those of the one that ran init, or none when init did not ask. */
+  uint32_t cpu[URF_CPU_WORDS];
 };
 
 /* One symbol outside the library, and a list of the words that hold its address plus addend. */
@@ -184,7 +183,7 @@ struct urf_host {
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x190, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x1b0, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 48, "same layout on every machine");
 
 #endif

@@ -2,60 +2,55 @@
  * appendix E), and what of its state the kernel keeps (XCR0: SDM, volume 1, 13.3).  The masks leave out
  * what says nothing of instructions: topology, performance counters, virtual machines. */
 
-struct cpu_word {
-  uint32_t leaf, subleaf, reg, mask;
+enum { CPU_EAX, CPU_EBX, CPU_ECX, CPU_EDX, CPU_REGISTERS };
+
+static const struct cpu_leaf {
+  uint32_t leaf, subleaf, mask[CPU_REGISTERS];
   char name[12];
+} cpu_leaves[] = {
+    {0x1, 0, {0, 0, 0x7ed83203, 0x07888111}, "1"},
+    {0x7, 0, {0, 0xfdaf4b39, 0x3ac05ffb, 0x03d1413c}, "7"},
+    {0x7, 1, {0x80a01cbf, 0, 0, 0x00284530}, "7.1"},
+    {0xd, 1, {0x00000017, 0, 0, 0}, "d.1"},
+    {0x80000001, 0, {0, 0, 0x202109e1, 0xc8400800}, "80000001"},
 };
-
-enum { CPU_EAX, CPU_EBX, CPU_ECX, CPU_EDX, CPU_XCR0 };
-
-static const struct cpu_word cpu_words[] = {
-    {0x1, 0, CPU_ECX, 0x7ed83203, "1 ecx"},
-    {0x1, 0, CPU_EDX, 0x07888111, "1 edx"},
-    {0x7, 0, CPU_EBX, 0xfdaf4b39, "7 ebx"},
-    {0x7, 0, CPU_ECX, 0x3ac05ffb, "7 ecx"},
-    {0x7, 0, CPU_EDX, 0x03d1413c, "7 edx"},
-    {0x7, 1, CPU_EAX, 0x80a01cbf, "7.1 eax"},
-    {0x7, 1, CPU_EDX, 0x00284530, "7.1 edx"},
-    {0xd, 1, CPU_EAX, 0x00000017, "d.1 eax"},
-    {0x80000001, 0, CPU_ECX, 0x202109e1, "80000001 ecx"},
-    {0x80000001, 0, CPU_EDX, 0xc8400800, "80000001 edx"},
-    {0, 0, CPU_XCR0, 0xffffffff, "xcr0"},
+enum {
+  CPU_LEAVES = sizeof cpu_leaves / sizeof *cpu_leaves,
+  CPU_XCR0 = CPU_LEAVES * CPU_REGISTERS, /* behind the words of the leaves */
+  CPU_WORDS
 };
-enum { CPU_WORDS = sizeof cpu_words / sizeof *cpu_words };
 
 /* In front of the instruction stands one that does nothing, by which turf knows the loader's own. */
-static inline void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+static inline void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t out[CPU_REGISTERS])
 {
   __asm__ volatile(URF_CPU_MARK_TEXT "cpuid"
                    : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
                    : "a"(leaf), "c"(subleaf));
 }
 
-static inline uint32_t cpu_xcr0(void)
+/* Where there is no such leaf, Intel's CPUs repeat another.  Each is asked for once, since a virtual machine
+ * takes microseconds for it. */
+static inline void cpu_all(uint32_t words[CPU_WORDS])
 {
-  uint32_t low, high, out[4];
-  cpu_id(1, 0, out);
-  if (!(out[CPU_ECX] >> 27 & 1)) /* OSXSAVE */
-    return 0;
+  uint32_t out[CPU_REGISTERS], low, high;
+  cpu_id(0, 0, out);
+  const uint32_t last = out[CPU_EAX]; /* 0x80000001, which tells of long mode, is on all */
+  for (unsigned i = 0; i < CPU_LEAVES; i++) {
+    const struct cpu_leaf *l = &cpu_leaves[i];
+    /* 7, the one before 7.1, has the number of the last subleaf in EAX */
+    if ((l->leaf > last && l->leaf != 0x80000001) || (l->leaf == 7 && l->subleaf > out[CPU_EAX]))
+      continue;
+    cpu_id(l->leaf, l->subleaf, out);
+    for (unsigned r = 0; r < CPU_REGISTERS; r++)
+      words[i * CPU_REGISTERS + r] = out[r] & l->mask[r];
+  }
+  if (!(words[CPU_ECX] >> 27 & 1)) /* OSXSAVE, in leaf 1 */
+    return;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return low;
+  words[CPU_XCR0] = low;
 }
 
-/* The same word is never asked for beyond what the CPU has: Intel's repeat their last leaf there. */
-static inline uint32_t cpu_word(const struct cpu_word *w)
+static inline const char *cpu_name(unsigned word)
 {
-  uint32_t out[4];
-  if (w->reg == CPU_XCR0)
-    return cpu_xcr0();
-  cpu_id(w->leaf & 0x80000000, 0, out);
-  if (out[CPU_EAX] < w->leaf)
-    return 0;
-  if (w->leaf == 7 && w->subleaf) {
-    cpu_id(7, 0, out);
-    if (out[CPU_EAX] < w->subleaf)
-      return 0;
-  }
-  cpu_id(w->leaf, w->subleaf, out);
-  return out[w->reg] & w->mask;
+  return word == CPU_XCR0 ? "d (XCR0)" : cpu_leaves[word / CPU_REGISTERS].name;
 }

@@ -80,13 +80,13 @@ END_P
 }
 lacks choice-frozen.so
 run env URF_DEBUG=1 "$DRIVER" -f ./choice-frozen.so >out.txt 2>said
-grep -q "init is run: init may have seen features of the CPU that this one lacks, in cpuid leaf 1 ecx" \
+grep -q "init is run: init may have seen features of the CPU that this one lacks, in cpuid leaf 1$" \
   said || fail "it does not say why: $(cat said)"
 grep -qx "1352560 1" out.txt || fail "init has not run instead: $(cat out.txt)"
 seen choice "with the features" --fallback fail
 lacks choice-frozen.so
 "$DRIVER" -f ./choice-frozen.so >out.txt 2>said && fail "it was loaded"
-grep -q "in cpuid leaf 1 ecx" said || fail "it does not say why: $(cat said)"
+grep -q "in cpuid leaf 1$" said || fail "it does not say why: $(cat said)"
 seen choice any --policy policy
 
 # valgrind's CPU has fewer features than many

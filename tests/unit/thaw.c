@@ -272,8 +272,8 @@ static void damage(void)
   REFUSED(n->align = 0);
   REFUSED(n->align = 3 * HEAP_PAGE);
   REFUSED(n->align = BIAS * 2);
-  REFUSED(n->cpu[0] = 1u << 31); /* a hypervisor is no feature */
-  REFUSED(n->cpu[1] = UINT32_MAX);
+  REFUSED(n->cpu[3] = 1, n->cpu[2] = 1u << 31); /* a hypervisor is no feature */
+  REFUSED(n->cpu[3] = UINT32_MAX);
   REFUSED(n->table += 1);
   REFUSED(n->table = -n->table);
   REFUSED(n->table_size = UINT64_MAX);
