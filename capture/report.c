@@ -116,6 +116,7 @@ static const struct {
 
 char *report_things(unsigned set)
 {
+  static const char nothing[] = "nothing that turf has varied: a file, another process, or chance";
   struct bytes text = {0};
   for (size_t i = 0; i < sizeof things / sizeof *things; i++) {
     if (!(set & things[i].thing))
@@ -123,6 +124,8 @@ char *report_things(unsigned set)
     put_bytes(&text, " and ", text.n ? 5 : 0);
     put_bytes(&text, things[i].name, strlen(things[i].name));
   }
+  if (!set)
+    put_bytes(&text, nothing, strlen(nothing));
   put_bytes(&text, "", 1);
   return (char *)text.at;
 }
@@ -188,7 +191,7 @@ static void print_group(FILE *f, struct report *r, const struct group *g)
                *route ? xstrdup(route) : xstrdup("no pointer that turf has found; a leak?"));
   free(route);
   print_stack(f, &g->stack);
-  if (g->varies)
+  if (g->varies || x->finding->cause == FIND_VARIES)
     print_line(f, "varies with ", report_things(g->varies));
   if (cause_texts[x->finding->cause].action)
     print_lines(f, r, g);

@@ -67,6 +67,7 @@ passes() {
 # refused CAUSE DECLARATION STATEMENT
 refused() {
   library refused "$2" "$3"
+  : >"$WORK/number"
   expect_refusal 1 "varies with $1" "$TURF" freeze refused.so -o "$OUT"
   grep -q '^it ' stderr || fail "the message does not name the variable: $3"
 }
@@ -100,6 +101,14 @@ refused "the processor's time stamp counter" 'unsigned it' 'it = counter()'
 refused 'what turf cannot hold still' 'unsigned it' \
   'it = device("/proc/sys/kernel/random/uuid")'
 refused addresses 'unsigned it' 'it = (unsigned)((uintptr_t)&it >> 22) * 2654435761u'
+
+# a file that earlier runs have written
+refused 'nothing that turf has varied' 'int it' "
+  FILE *f = fopen(\"$WORK/number\", \"a+\");
+  fseek(f, 0, SEEK_END), it = (int)ftell(f);
+  if (it < 3) fputc('x', f);
+  fclose(f)"
+rm -f number
 
 # processes that are told ids of nobody get along with them: signals, children, waiting
 refused 'random numbers' 'unsigned it; static volatile sig_atomic_t hits;
