@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "groups.h"
+#include "json.h"
 #include "work.h"
 
 enum { BAD_AT_MOST = 20 };
@@ -96,37 +97,53 @@ static int fail_fixed(const struct work *w, const struct mapping *m, struct erro
   return -1;
 }
 
-static void tell_findings(struct work *w)
+static void tell_as_text(struct work *w, struct report *r)
 {
-  struct report r;
   struct bytes text = {0};
   FILE *f = xcheck(open_memstream((char **)&text.at, &text.n)); /* stderr has no buffer */
-  struct debug *debug = debug_open(w->o->input);
-  report_init(&r, &w->lib, &w->plan, w->runs, w->n, debug);
-  stacks_take(w, &r);
   if (w->o->suggest)
-    report_suggest(stdout, &r);
-  report_findings(f, &r, w->o->verbose);
-  report_free(&r);
-  debug_free(debug);
+    report_suggest(stdout, r);
+  report_findings(f, r, w->o->verbose);
   fclose(f);
   fwrite(text.at, 1, text.n, stderr);
   free(text.at);
 }
 
+/* All there is to say of a refusal, but for the error itself. */
+static void tell(struct work *w, const struct error *e)
+{
+  struct report r;
+  struct debug *debug = w->plan.findings.n ? debug_open(w->o->input) : NULL;
+  report_init(&r, &w->lib, &w->plan, w->runs, w->n, debug);
+  stacks_take(w, &r);
+  if (w->o->json)
+    report_refusal(stdout, w->o->input, e, &r,
+                   outside_json(&w->runs[0], w->o->policy ? &w->policy : NULL));
+  else
+    tell_as_text(w, &r);
+  w->refused_json = w->o->json;
+  report_free(&r);
+  debug_free(debug);
+}
+
 static int judge(struct work *w, struct error *e)
 {
   struct plan *plan = &w->plan;
-  size_t outside = outside_check(stderr, w->o->suggest ? stdout : NULL, &w->runs[0],
-                                 w->o->policy ? &w->policy : NULL);
-  if (plan->findings.n) {
-    tell_findings(w);
-    return fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is; see above", w->lib.path,
-                plan->findings.n, plan->findings.n == 1 ? "" : "s");
+  const size_t n = plan->findings.n;
+  const char *see = w->o->json ? "" : "; see above";
+  size_t outside =
+      outside_check(w->o->json ? NULL : stderr, w->o->suggest && !w->o->json ? stdout : NULL,
+                    &w->runs[0], w->o->policy ? &w->policy : NULL);
+  if (n)
+    fail(e, REFUSED, "%s: %zu word%s cannot be frozen as it is%s", w->lib.path, n,
+         n == 1 ? "" : "s", see);
+  else if (outside)
+    fail(e, REFUSED, "%s: %zu thing%s outside the library changed%s", w->lib.path, outside,
+         outside == 1 ? "" : "s", see);
+  if (n || outside) {
+    tell(w, e);
+    return -1;
   }
-  if (outside)
-    return fail(e, REFUSED, "%s: %zu thing%s outside the library changed; see above", w->lib.path,
-                outside, outside == 1 ? "" : "s");
   for (size_t i = 0; i < w->runs[0].mappings.n; i++)
     if (mapping_is_fixed(w->runs, w->n, &w->runs[0].mappings.at[i]))
       return fail_fixed(w, &w->runs[0].mappings.at[i], e);
@@ -419,6 +436,8 @@ int freeze(const struct options *o, bool writes, struct error *e)
 {
   struct work w = {.o = o, .started = seconds(), .cache = module_cache_new()};
   int status = pipeline(&w, writes, e);
+  if (status && o->json && !w.refused_json)
+    report_refusal(stdout, o->input, e, NULL, NULL);
   work_free(&w);
   return status;
 }

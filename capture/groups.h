@@ -84,7 +84,4 @@ char *policy_text(struct report *r, size_t *i, size_t end);
 struct work;
 void stacks_take(struct work *w, struct report *r);
 
-/* report_json.c: prints the groups, each an element of an array */
-void report_groups_json(FILE *f, struct report *r);
-
 #endif

@@ -25,6 +25,19 @@ json_t *json_text(const char *s)
   return text;
 }
 
+json_t *json_paragraph(const char *text)
+{
+  char *line = xalloc(strlen(text) + 1), *to = line;
+  for (const char *from = text; *from; from++)
+    if (*from != ' ' && *from != '\n')
+      *to++ = *from;
+    else if (to > line && to[-1] != ' ')
+      *to++ = ' ';
+  json_t *json = json_text(line);
+  free(line);
+  return json;
+}
+
 json_t *json_number(uint64_t n)
 {
   return json_integer((json_int_t)n);

@@ -14,7 +14,18 @@ json_t *json_address(uint64_t address);
 json_t *json_hash(const uint64_t hash[2]);
 json_t *json_import(const char *name, const char *version, const char *module, uint32_t kind,
                     int64_t addend, uint64_t words);
+/* Lines for people as one. */
+json_t *json_paragraph(const char *text);
 /* Prints and frees it. */
 void json_print(FILE *f, json_t *root);
+
+/* report_json.c: why a library was not frozen.  r: the findings, or NULL; outside, which is used up: what
+ * outside_json says, or NULL. */
+struct report;
+void report_refusal(FILE *f, const char *input, const struct error *e, struct report *r,
+                    json_t *outside);
+
+/* outside.c: what outside_check prints, as an array */
+json_t *outside_json(const struct capture *c, struct policy *policy);
 
 #endif

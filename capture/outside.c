@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "turf.h"
+#include "json.h"
 
 enum { SHOWN = 4 };
 
@@ -89,10 +89,34 @@ size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct
   for (size_t kind = 0; kind < KINDS; kind++) {
     if (!has_kind(c, kinds[kind].word) || outside_accepts(policy, kinds[kind].word))
       continue;
-    print_kind(f, c, kind);
+    if (f)
+      print_kind(f, c, kind);
     n++;
     if (suggestions)
       fprintf(suggestions, "# %s\nprocess:%s keep REASON\n", kinds[kind].title, kinds[kind].word);
   }
   return n;
+}
+
+json_t *outside_json(const struct capture *c, struct policy *policy)
+{
+  json_t *list = json_array();
+  for (size_t kind = 0; kind < KINDS; kind++) {
+    if (!has_kind(c, kinds[kind].word) || outside_accepts(policy, kinds[kind].word))
+      continue;
+    json_t *x = json_object(), *now = json_array(), *before = json_array();
+    json_put(x, "kind", json_text(kinds[kind].word));
+    json_put(x, "title", json_text(kinds[kind].title));
+    json_put(x, "why", json_paragraph(kinds[kind].why));
+    for (size_t i = 0; i < c->world.n; i++)
+      if (is_of(c->world.at[i], kinds[kind].word))
+        json_array_append_new(*c->world.at[i] == '+' ? now : before, json_text(c->world.at[i] + 1));
+    json_put(x, "now", now);
+    json_put(x, "before", before);
+    char *line = xprintf("process:%s keep REASON", kinds[kind].word);
+    json_put(x, "policy", json_text(line));
+    free(line);
+    json_array_append_new(list, x);
+  }
+  return list;
 }

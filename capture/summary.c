@@ -241,6 +241,8 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   const struct plan *plan = s->plan;
   json_t *root = json_object(), *imports = json_array(), *dead = json_array();
   json_t *exported = json_array();
+  json_put(root, "verdict", json_text(s->output ? "frozen" : "can be frozen"));
+  json_put(root, "status", json_integer(DONE));
   json_put(root, "input", json_text(s->input));
   json_put(root, "output", s->output ? json_text(s->output) : json_null());
   json_put(root, "runs", json_integer(s->runs));

@@ -648,8 +648,8 @@ void strings_find(struct plan *plan, const struct options *o, const struct libra
 
 /* outside.c: what init changed outside the region */
 
-/* Prints what is there that no line of the policy (or NULL) accepts, and returns how many kinds; lines that
- * would accept it go to suggestions, if that is not NULL. */
+/* Prints (f may be NULL) what is there that no line of the policy (or NULL) accepts, and returns how many
+ * kinds; lines that would accept it go to suggestions, if that is not NULL. */
 size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct policy *policy);
 bool outside_is_kind(const char *word);
 /* Whether a line of the policy (or NULL) accepts that kind of thing; marks the line. */

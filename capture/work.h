@@ -23,6 +23,7 @@ struct work {
   /* places of some words that depend on addresses, or come by themselves; how many of the former */
   struct bytes keyed, own;
   size_t n_keyed;
+  bool refused_json; /* the report has been printed as JSON */
   double started, told;
   double init; /* seconds that the first run took */
 };

@@ -1,8 +1,8 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
 // with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/groups.c
-// with: capture/roots.c capture/debug.c capture/util.c
-// libs: -ldw -lelf
+// with: capture/roots.c capture/debug.c capture/json.c capture/util.c
+// libs: -ldw -lelf -ljansson
 
 #include <stdlib.h>
 #include <string.h>
