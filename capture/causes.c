@@ -109,6 +109,8 @@ bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t 
                                        goes_with_clock(from + half, to + half, half, passed)));
 }
 
+enum { DIGITS = 20 }; /* of a number of 64 bits; longer ones are not looked at to their ends */
+
 bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
                   uint64_t number)
 {
@@ -117,9 +119,9 @@ bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_
     return true;
   while (start < offset + n && !isdigit(region[start]))
     start++;
-  while (start && isdigit(region[start - 1]))
+  while (start && isdigit(region[start - 1]) && start + DIGITS > offset)
     start--;
-  for (end = start; end < size && isdigit(region[end]);)
+  for (end = start; end < size && isdigit(region[end]) && end <= start + DIGITS;)
     end++;
   char *text = xprintf("%ju", (uintmax_t)number);
   bool is = strlen(text) == end - start && memcmp(text, region + start, end - start) == 0;
@@ -282,15 +284,23 @@ static int study(struct study *s, struct error *e)
   return 0;
 }
 
-/* A number whose lower half varies carries into the upper one another time. */
-static unsigned carries_to(const struct plan *plan, const struct finding *f, unsigned word)
+/* A number whose lower half varies carries into the upper one another time.  n: sites, by offset. */
+static unsigned carries_to(const struct plan *plan, size_t n, const struct finding *f,
+                           unsigned word)
 {
   const size_t end = f->offset + f->size, whole = f->offset + word;
   if (2 * f->size != word || f->offset % word || whole > plan->size)
     return f->size;
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].offset < whole && plan->sites.at[i].offset + plan->sites.at[i].size > end)
-      return f->size;
+  size_t lo = 0;
+  while (lo < n) { /* the last that begins before the end; none lies over another */
+    size_t middle = lo + (n - lo) / 2;
+    if (plan->sites.at[middle].offset < whole)
+      lo = middle + 1;
+    else
+      n = middle;
+  }
+  if (lo && plan->sites.at[lo - 1].offset + plan->sites.at[lo - 1].size > end)
+    return f->size;
   return get_word(plan->image + f->offset, word) >> 8 * f->size ? word : f->size;
 }
 
@@ -298,6 +308,7 @@ static unsigned carries_to(const struct plan *plan, const struct finding *f, uns
 static void let_pass(struct work *w)
 {
   struct plan *plan = &w->plan;
+  const size_t n = plan->sites.n;
   size_t left = 0;
   for (size_t i = 0; i < plan->findings.n; i++) {
     struct finding f = plan->findings.at[i];
@@ -305,7 +316,7 @@ static void let_pass(struct work *w)
       plan->findings.at[left++] = f;
       continue;
     }
-    f.size = carries_to(plan, &f, w->lib.word);
+    f.size = carries_to(plan, n, &f, w->lib.word);
     *PUSH(&plan->plain) = f;
     *PUSH(&plan->keeps) = (struct range){f.offset, f.size};
     *PUSH(&plan->sites) = (struct site){.offset = f.offset, .size = f.size, .kind = SITE_KEEP};

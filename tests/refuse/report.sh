@@ -1,8 +1,9 @@
 #!/bin/sh
-# What a report says of a word: where it hangs, what it holds in each run, and what accepts it; and that it
-# says so in two screens, however many there are.
+# What a report says of a word: where it hangs, who allocated it, what it holds in each run, and what
+# accepts it.
 # configs: gcc-bfd-glibc clang-lld-glibc gcc-lld-musl
-# shellcheck disable=SC1091,SC2086,SC3045
+# timeout: 400
+# shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0
 
@@ -289,47 +290,3 @@ says apart 'state.table[3]->next->stamp'
 rm apart.debug
 report apart
 ! grep -q 'state.table' apart.txt || fail "names without debug information"
-
-[ "$CONFIG" = gcc-bfd-glibc ] || exit 0
-# a million words in two screens, and no step that takes the square of their number; the limit is one
-# of the processor's seconds
-few=100000
-awk -v n=$few 'BEGIN {
-  for (i = 0; i < n; i++) print "static unsigned long v" i "[10];"
-  print "static unsigned long *const all[] = {"
-  for (i = 0; i < n; i++) print "v" i ","
-  print "};"
-}' >names.h
-cat >million.c <<'END2'
-#include "feature.h"
-#if SITES
-#include "names.h"
-#else
-static unsigned long *all[BLOCKS];
-#endif
-int urf_init(void)
-{
-  unsigned long seed;
-  FILE *f = fopen("/dev/urandom", "r");
-  if (!f || fread(&seed, sizeof seed, 1, f) != 1 || fclose(f))
-    return 1;
-  for (int i = 0; i < BLOCKS; i++) {
-#if !SITES
-    all[i] = malloc(1000000 / BLOCKS * sizeof *all[i]);
-#endif
-    for (int j = 0; j < 1000000 / BLOCKS; j++)
-      all[i][j] = seed += seed << 7 ^ seed >> 9;
-  }
-  return 0;
-}
-END2
-for what in "1 0" "1000 0" "$few 0" "$few 1"; do
-  build_lib million.so million.c -- -O1 "-DBLOCKS=${what% *}" "-DSITES=${what#* }"
-  (ulimit -t 20 && report million --runs 2) >/dev/null || fail "$what: too slow, or not refused"
-  says million "1000000 words cannot be frozen"
-  [ "$(fold -w 100 million.txt | wc -l)" -le 100 ] || fail "$what: $(wc -l <million.txt) lines"
-  [ "${what% *}" = $few ] || continue
-  (ulimit -t 20 && "$TURF" check --runs 2 --suggest million.so 2>/dev/null) >policy || :
-  sed -i 's/REASON$/they are drawn once/' policy
-  (ulimit -t 20 && run "$TURF" check --runs 2 --policy policy million.so) || fail "$what: the policy"
-done
