@@ -13,15 +13,23 @@
 /* Members of a union that are named, and types within types that are looked into. */
 enum { ALTERNATIVES = 3, DEPTH = 32, DIMENSIONS = 8 };
 
+/* Scopes are "f::" or "", and belong to struct debug. */
+
 struct variable {
   uint64_t address, size;
   Dwarf_Die die;
-  char *scope; /* "f::", or "" */
+  const char *scope;
 };
 
 struct definition {
-  const char *name; /* of a structure, union or class */
+  const char *scope, *name; /* of a structure, union or class */
   Dwarf_Die die;
+};
+
+/* Of what is defined somewhere else: a member of a namespace or class, or a type. */
+struct declaration {
+  Dwarf_Off offset;
+  const char *scope;
 };
 
 struct debug {
@@ -29,8 +37,10 @@ struct debug {
   Dwfl_Module *module;
   Dwarf *dwarf;
   Dwarf_Addr bias;
-  LIST(struct variable) variables;     /* by address */
-  LIST(struct definition) definitions; /* by name */
+  LIST(struct variable) variables;       /* by address */
+  LIST(struct definition) definitions;   /* by scope and name */
+  LIST(struct declaration) declarations; /* by offset */
+  LIST(char *) scopes;
 };
 
 _Static_assert(sizeof(Dwarf_Die) <= sizeof((struct debug_type){0}.die), "a DIE fits");
@@ -63,30 +73,68 @@ static bool number_of(Dwarf_Die *die, unsigned name, uint64_t *n)
 static int by_name(const void *a, const void *b)
 {
   const struct definition *x = a, *y = b;
-  return strcmp(x->name, y->name);
+  int order = strcmp(x->name, y->name);
+  return order ? order : strcmp(x->scope, y->scope);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct declaration *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* That of a declaration; "" when it has none. */
+static const char *scope_of(const struct debug *d, Dwarf_Die *die)
+{
+  const struct declaration key = {.offset = dwarf_dieoffset(die)}, *found = NULL;
+  if (d->declarations.n)
+    found = bsearch(&key, d->declarations.at, d->declarations.n, sizeof key, by_offset);
+  return found ? found->scope : "";
+}
+
+static bool same_text(const char *a, const char *b)
+{
+  return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether two definitions of one name, in two units, are one and the same. */
+static bool same_members(Dwarf_Die *a, Dwarf_Die *b)
+{
+  Dwarf_Die x, y;
+  Dwarf_Word size = 0, other = 0;
+  if (dwarf_aggregate_size(a, &size) || dwarf_aggregate_size(b, &other) || size != other)
+    return false;
+  int end_a = dwarf_child(a, &x), end_b = dwarf_child(b, &y);
+  while (!end_a && !end_b) {
+    uint64_t p = 0, q = 0;
+    (void)number_of(&x, DW_AT_data_member_location, &p);
+    (void)number_of(&y, DW_AT_data_member_location, &q);
+    if (dwarf_tag(&x) != dwarf_tag(&y) || p != q ||
+        !same_text(dwarf_diename(&x), dwarf_diename(&y)))
+      return false;
+    end_a = dwarf_siblingof(&x, &x);
+    end_b = dwarf_siblingof(&y, &y);
+  }
+  return end_a && end_b;
 }
 
 /* The definition of a type that is only declared where it is used, when there is but one. */
 static bool define(struct debug *d, Dwarf_Die *type)
 {
-  const struct definition key = {.name = dwarf_diename(type)};
+  const struct definition key = {.scope = scope_of(d, type), .name = dwarf_diename(type)};
   if (!has_flag(type, DW_AT_declaration))
     return true;
-  if (!key.name || !d->definitions.n)
-    return false;
-  const struct definition *found =
-      bsearch(&key, d->definitions.at, d->definitions.n, sizeof key, by_name);
+  struct definition *found = NULL, *end = d->definitions.at + d->definitions.n;
+  if (key.name && d->definitions.n)
+    found = bsearch(&key, d->definitions.at, d->definitions.n, sizeof key, by_name);
+  while (found && found > d->definitions.at && by_name(found - 1, &key) == 0)
+    found--;
   if (!found)
     return false;
-  const struct definition *last = d->definitions.at + d->definitions.n - 1;
-  while (found > d->definitions.at && strcmp(found[-1].name, key.name) == 0)
-    found--;
   *type = found->die;
-  for (Dwarf_Word size, other; found < last && strcmp(found[1].name, key.name) == 0; found++) {
-    Dwarf_Die a = found[0].die, b = found[1].die;
-    if (dwarf_aggregate_size(&a, &size) || dwarf_aggregate_size(&b, &other) || size != other)
+  for (struct definition *other = found + 1; other < end && by_name(other, &key) == 0; other++)
+    if (!same_members(&found->die, &other->die))
       return false;
-  }
   return true;
 }
 
@@ -385,22 +433,30 @@ static void see_variable(struct debug *d, Dwarf_Die *die, const char *scope)
   Dwarf_Attribute attr, address_attr;
   Dwarf_Op *op;
   Dwarf_Addr address;
-  Dwarf_Die type;
   size_t n;
+  if (has_flag(die, DW_AT_declaration))
+    *PUSH(&d->declarations) = (struct declaration){dwarf_dieoffset(die), scope};
   if (!dwarf_attr(die, DW_AT_location, &attr) || dwarf_getlocation(&attr, &op, &n) || n != 1 ||
-      !dwarf_diename(die) || !type_of(die, &type))
+      !dwarf_diename(die))
     return;
   if (op->atom == DW_OP_addr)
     address = op->number;
   else if (op->atom != DW_OP_addrx || dwarf_getlocation_attr(&attr, op, &address_attr) ||
            dwarf_formaddr(&address_attr, &address))
     return;
-  uint64_t size = size_of(d, type);
-  if (size)
-    *PUSH(&d->variables) = (struct variable){address + d->bias, size, *die, xstrdup(scope)};
+  *PUSH(&d->variables) = (struct variable){address + d->bias, 0, *die, scope};
 }
 
-/* Children of a unit, a namespace, a function or a block of one. */
+static void see_record(struct debug *d, Dwarf_Die *die, const char *scope)
+{
+  const char *name = dwarf_diename(die);
+  if (has_flag(die, DW_AT_declaration))
+    *PUSH(&d->declarations) = (struct declaration){dwarf_dieoffset(die), scope};
+  else if (name)
+    *PUSH(&d->definitions) = (struct definition){scope, name, *die};
+}
+
+/* Children of a unit, a namespace, a class, a function or a block of one. */
 static void see_children(struct debug *d, Dwarf_Die *parent, const char *scope, unsigned depth)
 {
   Dwarf_Die die;
@@ -408,21 +464,31 @@ static void see_children(struct debug *d, Dwarf_Die *parent, const char *scope, 
        more = dwarf_siblingof(&die, &die)) {
     const int tag = dwarf_tag(&die);
     const char *name = dwarf_diename(&die);
-    if (tag == DW_TAG_variable)
+    if (tag == DW_TAG_variable || tag == DW_TAG_member)
       see_variable(d, &die, scope);
-    else if (is_record(&die) && name && !has_flag(&die, DW_AT_declaration))
-      *PUSH(&d->definitions) = (struct definition){name, die};
+    else if (is_record(&die))
+      see_record(d, &die, scope);
     else if (tag == DW_TAG_lexical_block)
       see_children(d, &die, scope, depth + 1);
-    if (tag != DW_TAG_namespace && tag != DW_TAG_subprogram)
+    if ((tag != DW_TAG_namespace && tag != DW_TAG_subprogram && !is_record(&die)) ||
+        !dwarf_haschildren(&die))
       continue;
-    char *inner = name ? xprintf("%s%s::", scope, name) : xstrdup(scope);
-    see_children(d, &die, inner, depth + 1);
-    free(inner);
+    if (name)
+      *PUSH(&d->scopes) = xprintf("%s%s::", scope, name);
+    see_children(d, &die, name ? d->scopes.at[d->scopes.n - 1] : scope, depth + 1);
   }
 }
 
-/* Types first: variables may be of one that another unit defines. */
+/* What has been declared in a namespace is defined outside of it. */
+static void complete(struct debug *d, struct variable *v)
+{
+  Dwarf_Attribute attr;
+  Dwarf_Die specification, type;
+  if (dwarf_attr(&v->die, DW_AT_specification, &attr) && dwarf_formref_die(&attr, &specification))
+    v->scope = scope_of(d, &specification);
+  v->size = type_of(&v->die, &type) ? size_of(d, type) : 0;
+}
+
 static void see_all(struct debug *d)
 {
   Dwarf_Off offset = 0, next;
@@ -432,7 +498,10 @@ static void see_all(struct debug *d)
     if (dwarf_offdie(d->dwarf, offset + header, &unit))
       see_children(d, &unit, "", 0);
   sort(d->definitions.at, d->definitions.n, sizeof *d->definitions.at, by_name);
+  sort(d->declarations.at, d->declarations.n, sizeof *d->declarations.at, by_offset);
   sort(d->variables.at, d->variables.n, sizeof *d->variables.at, by_address);
+  for (size_t i = 0; i < d->variables.n; i++)
+    complete(d, &d->variables.at[i]);
 }
 
 struct debug *debug_open(const char *path)
@@ -457,8 +526,10 @@ void debug_free(struct debug *d)
 {
   if (!d)
     return;
-  for (size_t i = 0; i < d->variables.n; i++)
-    free(d->variables.at[i].scope);
+  for (size_t i = 0; i < d->scopes.n; i++)
+    free(d->scopes.at[i]);
+  free(d->scopes.at);
+  free(d->declarations.at);
   free(d->variables.at);
   free(d->definitions.at);
   if (d->dwfl)

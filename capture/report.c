@@ -163,13 +163,19 @@ static void print_lines(FILE *f, struct report *r, const struct group *g)
     fputs("                   and so on; `turf check --suggest` prints all\n", f);
 }
 
+/* Of a long one both ends. */
 static void print_stack(FILE *f, const struct frames *stack)
 {
-  const size_t n = stack->list.n;
-  for (size_t i = 0; i < n && i < FRAMES; i++)
-    print_line(f, i ? "               " : "allocated by:  ", frame_text(&stack->list.at[i]));
-  if (n > FRAMES)
-    fprintf(f, "                   and %zu more\n", n - FRAMES);
+  const size_t n = stack->list.n, half = FRAMES / 2;
+  for (size_t i = 0; i < n; i++) {
+    char *text = frame_text(&stack->list.at[i]);
+    if (n > FRAMES && i == half) {
+      free(text);
+      text = xprintf("... %zu more ...", n - FRAMES);
+      i = n - half - 1;
+    }
+    print_line(f, i ? "               " : "allocated by:  ", text);
+  }
 }
 
 static void print_group(FILE *f, struct report *r, const struct group *g)

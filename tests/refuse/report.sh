@@ -214,6 +214,75 @@ nothing -> block of urf_init +16
 END2
 same expected routes "no types"
 
+# nor by a type that is only declared, when there are several definitions of it
+cat >user.c <<'END2'
+#include "feature.h"
+struct hidden;
+struct hidden *make_a(unsigned long seed), *make_b(void);
+struct hidden *opaque;
+int urf_init(void)
+{
+  unsigned long seed;
+  FILE *f = fopen("/dev/urandom", "r");
+  if (!f || fread(&seed, sizeof seed, 1, f) != 1 || fclose(f))
+    return 1;
+  opaque = make_a(seed);
+  return !make_b();
+}
+END2
+cat >a.c <<'END2'
+#include "feature.h"
+struct hidden { long first; unsigned long random; };
+struct hidden *make_a(unsigned long seed);
+struct hidden *make_a(unsigned long seed)
+{
+  struct hidden *h = malloc(sizeof *h);
+  *h = (struct hidden){1, seed};
+  return h;
+}
+END2
+sed 's/make_a(unsigned long seed)/make_b(void)/; s/, seed}/, 2}/; s/random/number/' a.c >b.c
+build_lib hidden.so user.c a.c b.c -- -g -O1
+report hidden
+says hidden 'opaque -> block of make_a'
+sed -i 's/number/random/' b.c
+build_lib hidden.so user.c a.c b.c -- -g -O1
+report hidden
+says hidden 'opaque->random'
+
+# C++: namespaces, classes and what they are derived from
+if [ "$LIBC" = glibc ]; then
+  cat >classes.cc <<'END2'
+#include <cstdio>
+static unsigned long seed;
+static unsigned long fresh() { return seed += seed << 7 ^ seed >> 9; }
+namespace outer {
+struct base { virtual ~base() {} unsigned long tag = 0; };
+struct derived : base { unsigned long more[3] = {}; };
+struct state { int kind; derived *own; base *plain; static unsigned long shared; };
+state instance;
+unsigned long state::shared;
+}
+extern "C" int urf_init(void)
+{
+  FILE *f = fopen("/dev/urandom", "r");
+  if (!f || fread(&seed, sizeof seed, 1, f) != 1 || fclose(f))
+    return 1;
+  outer::instance.own = new outer::derived;
+  outer::instance.own->more[1] = fresh();
+  outer::instance.plain = new outer::derived;
+  outer::instance.plain->tag = fresh();
+  outer::state::shared = fresh();
+  return 0;
+}
+END2
+  build_lib classes.so classes.cc -- -g -O1 -Wl,-Bsymbolic
+  report classes
+  for place in 'outer::instance.own->more[1]' 'outer::instance.plain->tag' 'outer::state::shared,'; do
+    says classes "$place"
+  done
+fi
+
 # who allocated: the functions and lines of the last allocation in the block, and modules between them
 cat >stack.c <<'END2'
 #include "feature.h"
