@@ -35,13 +35,16 @@ struct record {
 
 static struct record *allocations, *blocks;
 static size_t n_allocations, n_blocks;
+static int unwinds; /* stacks are asked for */
 static int line_fd;
 
-/* One thread at a time comes here: it has the lock of the library's heap. */
+/* One thread at a time comes here: it has the lock of the library's heap.  No call, which would leave an
+ * address of this program on a stack that may be part of the image, for init to copy as padding. */
 static void allocated(void *p, uintptr_t size, void *caller)
 {
   size_t i = __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
-  unwind_at(i);
+  if (unwinds)
+    unwind_at(i);
   if (i < RECORDS)
     allocations[i] = (struct record){(uintptr_t)p, size, (uintptr_t)caller};
 }
@@ -430,7 +433,8 @@ int main(int argc, char **argv)
     SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
-  if (strncmp(argv[3], "stacks:", 7) == 0)
+  unwinds = strncmp(argv[3], "stacks:", 7) == 0;
+  if (unwinds)
     unwind_want(argv[3] + 7);
   world_begin();
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
