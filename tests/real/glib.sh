@@ -66,14 +66,7 @@ lld) flag=-Wl,--image-base=$base ;;
 esac
 link_lib "-L$LIBDIR -T urf.ld" fixed.so bare.o $archives -- -Wl,--exclude-libs,ALL -lm $flag
 freeze fixed.so fixed-frozen.so --fixed
-cat >taken.c <<END
-#include <sys/mman.h>
-__attribute__((constructor)) static void take(void)
-{
-  mmap((void *)$base, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-}
-END
-build_plain taken.so taken.c
+take $base
 run ./real ./bare-plain.so iamafia >live
 # loads PRELOADED COUNT: each of ten answers as the live library; COUNT of the addresses is the base
 loads() {

@@ -1,0 +1,102 @@
+/* Tcl 8.6 as a turf library: an interpreter with its script library, tcl.tcl run. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tcl.h>
+#include <ucontext.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int urf_init(void);
+EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
+EXPORT void suite(FILE *out);
+
+/* tcl.tcl, without a file to be found at run time */
+__asm__(".pushsection .rodata\n"
+        "script: .incbin \"tcl.tcl\"\n"
+        ".byte 0\n"
+        ".popsection");
+extern const char script[] __attribute__((visibility("hidden")));
+
+static Tcl_Interp *interp;
+
+/* Init has a stack of its own, in the image.  Tcl's optimizer keeps a table by addresses in a buffer
+ * on the stack and frees its entries in the order of that table, so that where blocks lie would depend
+ * on where the stack is; and what is left of pointers to the stack would be that of the freeze. */
+static char stack[1 << 20];
+static ucontext_t caller, inside;
+static int failed;
+
+static void start(void)
+{
+  Tcl_FindExecutable(NULL);
+  interp = Tcl_CreateInterp();
+  failed = Tcl_Init(interp) != TCL_OK || Tcl_Eval(interp, script) != TCL_OK;
+  if (failed)
+    fprintf(stderr, "tcl: %s\n", Tcl_GetVar(interp, "errorInfo", TCL_GLOBAL_ONLY));
+  Tcl_ResetResult(interp);
+}
+
+int urf_init(void)
+{
+  if (interp)
+    return 0;
+  getcontext(&inside);
+  inside.uc_stack.ss_sp = stack;
+  inside.uc_stack.ss_size = sizeof stack;
+  inside.uc_link = &caller;
+  makecontext(&inside, start, 0);
+  swapcontext(&caller, &inside);
+  memset(stack, 0, sizeof stack);
+  memset(&caller, 0, sizeof caller);
+  memset(&inside, 0, sizeof inside);
+  return failed;
+}
+
+static void call(FILE *out, const char *procedure)
+{
+  if (Tcl_Eval(interp, procedure) != TCL_OK)
+    fprintf(out, "error: ");
+  fprintf(out, "%s\n", Tcl_GetStringResult(interp));
+}
+
+void answer(FILE *out)
+{
+  call(out, "answer");
+}
+
+void mutate(FILE *out)
+{
+  call(out, "mutate");
+}
+
+void fresh(FILE *out)
+{
+  call(out, "fresh");
+}
+
+/* Tcl's own tests, those files that the environment names, at the level that they expect.  Results go
+ * to stdout. */
+void suite(FILE *out)
+{
+  const char *directory = getenv("TCL_TESTS"), *name = getenv("TCL_TEST_FILES");
+  char file[100];
+
+  fflush(out);
+  call(out, "package require tcltest; namespace import -force ::tcltest::*");
+  for (int n; directory && name && sscanf(name, " %99s%n", file, &n) == 1; name += n) {
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/%s.test", directory, file);
+    if (Tcl_EvalFile(interp, path) != TCL_OK)
+      fprintf(out, "%s: %s\n", file, Tcl_GetStringResult(interp));
+  }
+}
+
+/* Frees what Tcl frees; urf_init may follow. */
+void finish(FILE *out)
+{
+  Tcl_DeleteInterp(interp);
+  interp = NULL;
+  fprintf(out, "closed\n");
+}
