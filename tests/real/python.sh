@@ -27,6 +27,11 @@ for kind in plain turf; do
 done
 prove "CPython"
 
+# standard output is a pipe here, which it is not while turf has init run
+"$WORK/real" "$WORK/plain.so" im | cat >live
+"$WORK/real" "$WORK/frozen.so" m | cat >frozen
+same live frozen "CPython: with its output in a pipe it answers otherwise"
+
 # CPython's own tests, in one process with the live library, and in one with the frozen one.  (Not as
 # jobs of the shell, which has these ignore SIGINT.)
 export URF_TESTS="test_json test_dict test_re test_gc test_dataclasses test_list test_set test_descr
