@@ -35,7 +35,8 @@
 /* User space that every kernel offers, less what the kernel itself likes to use at both ends. */
 #define LOWEST 0x100000000000u
 #define HIGHEST 0x600000000000u
-#define CIRCLE ((uint64_t)1 << 44) /* LOWEST: a sixth of it all */
+#define CHILDREN ((uint64_t)1 << 40) /* a step that no process gets to by its own mappings */
+#define CIRCLE ((uint64_t)1 << 44)   /* LOWEST: a sixth of it all */
 
 /* Stack, break and dynamic linker at random addresses, or, where that can be had, at the same. */
 static int place_by_kernel(const struct displacement *d, unsigned long now)
@@ -140,17 +141,18 @@ static uint64_t place_of_library(const struct displacement *d)
 
 /* Any other mapping: the second run has all bits of the first turned over, which also turns the order
  * of any two mappings round.  In the first run all are above the library, then below. */
-static uint64_t place_of_mapping(const struct displacement *d, uint64_t size, uint64_t align)
+static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, uint64_t size,
+                                 uint64_t align)
 {
   const uint64_t range = HIGHEST - LOWEST - (size & ~(uint64_t)4095);
-  const uint64_t x = draw(0, d->step) % CIRCLE / align * align;
+  const uint64_t x = draw(0, step) % CIRCLE / align * align;
   if (d->setting.seed == 1 && size < CIRCLE)
     return 5 * LOWEST + x;
   if (d->setting.seed == 2 && size < CIRCLE)
     return LOWEST + (CIRCLE - align - x);
   if (d->setting.seed == 3 && size < CIRCLE)
-    return 2 * LOWEST + draw(d->setting.seed, d->step) % CIRCLE / align * align;
-  return LOWEST + draw(d->setting.seed, d->step) % range / align * align;
+    return 2 * LOWEST + draw(d->setting.seed, step) % CIRCLE / align * align;
+  return LOWEST + draw(d->setting.seed, step) % range / align * align;
 }
 
 /* glibc asks for the library's file, or first for room that it finds an aligned place in. */
@@ -190,14 +192,16 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   bool file = (int)regs->REG_ARG5 >= 0;
   if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !file) || regs->REG_ARG2 > HIGHEST - LOWEST)
     return;
-  d->step++;
+  /* copies of the process that make experiments must not change where its own mappings are */
+  const bool own = is_thread_of(pid, d->pid);
+  const uint64_t step = own ? ++d->step : CHILDREN + ++d->steps_of_children;
   const bool library = file ? is_library(pid, d, (int)regs->REG_ARG5)
                             : regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
-  regs->REG_ARG1 = library && d->fixed ? d->fixed
-                   : library && run_of(d) < 3
-                       ? place_of_library(d)
-                       : place_of_mapping(d, regs->REG_ARG2, library ? d->setting.align : 4096);
-  if (is_thread_of(pid, d->pid))
+  regs->REG_ARG1 = library && d->fixed        ? d->fixed
+                   : library && run_of(d) < 3 ? place_of_library(d)
+                                              : place_of_mapping(d, step, regs->REG_ARG2,
+                                                                 library ? d->setting.align : 4096);
+  if (own)
     *PUSH(&d->made) =
         (struct made){.lo = regs->REG_ARG1,
                       .size = regs->REG_ARG2,

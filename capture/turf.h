@@ -284,6 +284,7 @@ struct displacement {
   int pid;             /* the process itself, not one that it starts */
   struct clock clock;
   uint64_t step; /* mappings so far */
+  uint64_t steps_of_children;
   LIST(struct made) made;
   uint64_t drawn, ticks; /* random bytes and looks at the counter so far, when they are answered */
   unsigned asked;        /* enum thing */
