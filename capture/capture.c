@@ -407,8 +407,8 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   *c = (struct capture){.lib = lib, .seed = setting->seed, .align = setting->align};
   c->process = process_start(o, lib, path, setting, e);
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
-      seal(c, lib, init, &s, e) ||
-      (init && (check_front(c, lib, e) || take_world(c, e) || take_cpu(c, e))))
+      seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_cpu(c, e))) ||
+      (setting->watched && take_world(c, e)))
     return -1;
   process_doing(c->process, "the process that init ran in");
   c->size = init ? s.top - c->bias - lib->note.data : lib->note.heap_end - lib->note.data;

@@ -1,6 +1,6 @@
 /* The process that loads a library for turf: one program, built once per libc.
  *
- *   host FD LIBRARY -|fallback|stacks:N,N...
+ *   host FD LIBRARY -|fallback|watch|stacks:N,N...
  *
  * It talks over the socket FD, one line per request and answer; see run.c and capture.c for the
  * other end.  Between loading the library and the last init it does nothing on its own account, and
@@ -21,6 +21,7 @@
 
 #include "format.h"
 #include "machine.h"
+#include "memory.h"
 #include "unwind_host.h"
 #include "world.h"
 
@@ -86,7 +87,8 @@ static const char *copy_stretch(size_t offset, size_t size)
 static void joined(const void *image, const void *variables)
 {
   size_t size = (size_t)((const char *)variables - (const char *)image);
-  world_modules();
+  world_begin();
+  memory_begin(image);
   void *p =
       mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
@@ -396,6 +398,7 @@ static void obey(void *library, const struct link_map *map, char *line)
     for (size_t i = 0; i < URF_CPU_WORDS; i++)
       SAY("%x\n", (unsigned)handshake.cpu[i]);
   } else if (strcmp(line, "world") == 0) {
+    memory_changes(say_change); /* first: what follows opens files */
     world_changes(say_change);
     SAY("end\n");
   } else if (strcmp(line, "thaw") == 0) {
@@ -427,6 +430,7 @@ int main(int argc, char **argv)
   line_fd = atoi(argv[1]);
   handshake.library = argv[2];
   handshake.fall_back = strcmp(argv[3], "fallback") == 0;
+  copies_are_made(strcmp(argv[3], "watch") == 0);
   allocations = room();
   blocks = room();
   if (!allocations || !blocks) {
@@ -436,7 +440,6 @@ int main(int argc, char **argv)
   unwinds = strncmp(argv[3], "stacks:", 7) == 0;
   if (unwinds)
     unwind_want(argv[3] + 7);
-  world_begin();
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
   if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {
     SAY("error %s\n", dlerror());

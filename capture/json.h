@@ -27,5 +27,7 @@ void report_refusal(FILE *f, const char *input, const struct error *e, struct re
 
 /* outside.c: what outside_check prints, as an array */
 json_t *outside_json(const struct capture *c, struct policy *policy);
+/* others.c: adds what others_check prints */
+void others_json(json_t *list, const struct capture *c, struct policy *policy);
 
 #endif

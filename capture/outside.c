@@ -95,7 +95,7 @@ size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct
     if (suggestions)
       fprintf(suggestions, "# %s\nprocess:%s keep REASON\n", kinds[kind].title, kinds[kind].word);
   }
-  return n;
+  return n + others_check(f, suggestions, c, policy);
 }
 
 json_t *outside_json(const struct capture *c, struct policy *policy)
@@ -118,5 +118,6 @@ json_t *outside_json(const struct capture *c, struct policy *policy)
     free(line);
     json_array_append_new(list, x);
   }
+  others_json(list, c, policy);
   return list;
 }

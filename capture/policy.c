@@ -12,7 +12,7 @@
 struct target {
   char *
       name; /* of a symbol, of a part of the region, of a function, or of a kind of thing outside */
-  bool process, heap, all, has_nth, has_offset, has_size;
+  bool process, data, heap, all, has_nth, has_offset, has_size;
   uint64_t nth, offset, size; /* nth 0 with all, 1 when it is not there */
 };
 
@@ -66,9 +66,12 @@ static const char *parse_target(struct target *t, const char *what)
 {
   *t = (struct target){.nth = 1, .heap = strncmp(what, "heap:", 5) == 0};
   t->process = strncmp(what, "process:", 8) == 0;
-  t->name = xstrdup(t->heap ? what + 5 : t->process ? what + 8 : what);
+  t->data = strncmp(what, "data:", 5) == 0;
+  t->name = xstrdup(t->heap || t->data ? what + 5 : t->process ? what + 8 : what);
   if (t->process)
     return outside_is_kind(t->name) ? NULL : "turf knows of no such thing outside the library";
+  if (t->data)
+    return *t->name && *t->name != ':' ? NULL : "the module is missing, as in data:libc.so.6:NAME";
   char *offset = strchr(t->name, '+'), *size = NULL, *nth;
   if (offset) {
     *offset++ = 0;
@@ -142,7 +145,7 @@ static void parse_line(struct policy *p, struct bytes *b, char *text, unsigned l
   text += strspn(text, " \t");
   if (wrong)
     complain(b, p, line, "%s: %s", what, wrong);
-  else if (t.process && strcmp(word, "keep") != 0)
+  else if ((t.process || t.data) && strcmp(word, "keep") != 0)
     complain(b, p, line, "%s: only the action keep is for what is outside the library", what);
   else if ((action = find_action(b, p, line, what, word)) == ACT_NONE)
     ;
@@ -160,6 +163,7 @@ static void parse_line(struct policy *p, struct bytes *b, char *text, unsigned l
                               .file = p->path,
                               .line = line};
     l->process = t.process ? l->what + 8 : NULL;
+    l->data = t.data ? l->what + 5 : NULL;
   }
   free(t.name);
 }
@@ -332,7 +336,7 @@ static void bind_line(const struct policy *p, struct policy_line *l, struct owne
   const char *text = parse_target(&t, l->what);
   char *why = text ? xstrdup(text) : NULL;
   l->ranges.n = 0;
-  if (!why && !t.process) /* which is about no bytes */
+  if (!why && !t.process && !t.data) /* which is about no bytes */
     why = t.heap ? bind_heap(l, &t, o, c) : bind_symbol(l, &t, o, c);
   if (!why && l->action != ACT_KEEP && cuts_slot(l, o->lib))
     why = xstrdup("begins or ends within a pointer that the dynamic linker writes");

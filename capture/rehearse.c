@@ -32,7 +32,8 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
   for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
     capture_free(c);
-    const struct setting setting = {.seed = seed, .align = align};
+    const struct setting setting = {
+        .seed = seed, .align = align, .watched = c == &w->runs[0] && path == w->lib.path};
     if (capture_take(c, w->o, lib, path, &setting, init, w->cache, e))
       return -1;
     if (c->align > align && !n_before) { /* now that it is known what init needs */

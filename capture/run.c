@@ -320,8 +320,9 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   const unsigned arguments = d->setting.steady ? 1 : d->setting.seed;
   char *argv[8] = {xprintf("host-%u", arguments + (d->setting.varied == THING_NAME)),
                    xprintf("%d", HOST_FD), (char *)path,
-                   d->setting.stacks ? xprintf("stacks:%s", d->setting.stacks)
-                                     : (char *)(o->falls_back ? "fallback" : "-")};
+                   d->setting.stacks    ? xprintf("stacks:%s", d->setting.stacks)
+                   : d->setting.watched ? (char *)"watch"
+                                        : (char *)(o->falls_back ? "fallback" : "-")};
   for (unsigned i = 0; i < arguments % 4; i++)
     argv[4 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);

@@ -188,6 +188,22 @@ struct exports {
 int exports_read(struct exports *x, const char *path, struct error *e);
 void exports_free(struct exports *x);
 
+/* variables.c: the variables of a module */
+
+struct named {
+  char *name;
+  uint64_t value, size; /* address in the file, or offset in the thread-local variables */
+  bool tls, exported;
+};
+
+struct variables {
+  LIST(struct named) list; /* in no order; a variable may be there several times */
+};
+
+/* Of any shared object, as far as it can be read; the caller frees them. */
+void variables_read(struct variables *n, const char *path);
+void variables_free(struct variables *n);
+
 /* run.c: a capture host in a process of its own, and the conversation with it */
 
 struct options {
@@ -230,6 +246,7 @@ struct setting {
   enum thing varied; /* or 0 */
   bool memcheck;     /* under valgrind, which gives most things their places */
   int64_t ahead;
+  bool watched;       /* finds out what init changes outside the region, which takes a while */
   const char *stacks; /* NULL, or the allocations whose stacks are wanted: "3,17", counted from 0 */
 };
 
@@ -352,7 +369,7 @@ struct capture {
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
   LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
-  LIST(char *) world;          /* what came ("+fd 3 /dev/null") and went with init, see world.c */
+  LIST(char *) world;          /* when watched: what came ("+fd 3 /dev/null") and went with init */
   LIST(struct stack) stacks;   /* by allocation; those that the setting asked for */
   uint32_t cpu[URF_CPU_WORDS]; /* features of the CPU that ran init */
   struct error lost;           /* why it cannot be asked any more */
@@ -512,6 +529,8 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
 /* policy.c: one line per exception, WHAT ACTION REASON
  *
  * WHAT is process:KIND (a kind of thing outside the library, see outside.c),
+ * data:MODULE[:NAME] (variables of another module: of that name, that the function NAME keeps, or
+ * NAME an OFFSET:SIZE; see others.c),
  * SYMBOL[#N][+OFFSET[:SIZE]] (the Nth of those of one name, by address)
  * or heap:FUNCTION[#N][+OFFSET[:SIZE]], the Nth (from 1, default 1) surviving block that FUNCTION
  * allocated; #* means all of them, but for those that end before OFFSET + SIZE.  Without SIZE it is
@@ -522,11 +541,13 @@ enum action { ACT_NONE, ACT_KEEP, ACT_ZERO, ACT_TRANSIENT, ACT_RETHAW, ACT_REFUS
 struct policy_line {
   char *what, *reason; /* WHAT as written */
   enum action action;
-  const char *file;          /* the policy's path */
-  unsigned line;             /* in it, from 1 */
-  const char *process;       /* KIND, or NULL */
-  LIST(struct range) ranges; /* set by policy_bind, by offset, none over another; none with KIND */
-  bool used;                 /* a finding or a varying word was decided by it */
+  const char *file;    /* the policy's path */
+  unsigned line;       /* in it, from 1 */
+  const char *process; /* KIND, or NULL */
+  const char *data;    /* MODULE[:NAME], or NULL */
+  LIST(struct range)
+  ranges;    /* set by policy_bind, by offset, none over another; none with KIND or MODULE */
+  bool used; /* a finding or a varying word was decided by it */
 };
 
 struct policy {
@@ -659,6 +680,9 @@ bool outside_accepts(struct policy *policy, const char *word);
 /* cpu.c: sets plan->cpu, to nothing when the policy (or NULL) says so, and plan->cpu_seen, by a live
  * capture */
 int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct error *e);
+
+/* others.c: the same for variables of other modules; returns how many.  f may be NULL */
+size_t others_check(FILE *f, FILE *suggestions, const struct capture *c, struct policy *policy);
 
 /* freeze.c: the pipeline as a whole; results go to stdout, findings and warnings to stderr */
 

@@ -95,16 +95,6 @@ static void add_process(struct lines *l)
       add(l, "timer %d", i);
 }
 
-static void add_all(struct lines *l)
-{
-  add_descriptors(l);
-  add_process(l);
-  /* by name: a reference would give this program a copy that libraries then use */
-  char ***environment = dlsym(RTLD_DEFAULT, "environ");
-  for (char **e = environment ? *environment : NULL; e && *e; e++)
-    add(l, "environment %s", *e);
-}
-
 static int add_module(struct dl_phdr_info *info, size_t size, void *lines)
 {
   (void)size;
@@ -113,15 +103,21 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *lines)
   return 0;
 }
 
+static void add_all(struct lines *l)
+{
+  add_descriptors(l);
+  add_process(l);
+  /* by name: a reference would give this program a copy that libraries then use */
+  char ***environment = dlsym(RTLD_DEFAULT, "environ");
+  for (char **e = environment ? *environment : NULL; e && *e; e++)
+    add(l, "environment %s", *e);
+  dl_iterate_phdr(add_module, l);
+}
+
 void world_begin(void)
 {
   lines_init(&before);
   add_all(&before);
-}
-
-void world_modules(void)
-{
-  dl_iterate_phdr(add_module, &before);
 }
 
 static int has(const struct lines *l, const char *line)
@@ -145,7 +141,6 @@ void world_changes(void (*say)(char sign, const char *line))
   struct lines now;
   lines_init(&now);
   add_all(&now);
-  dl_iterate_phdr(add_module, &now);
   say_missing(&before, &now, '-', say);
   say_missing(&now, &before, '+', say);
   if (now.at)

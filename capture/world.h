@@ -2,10 +2,8 @@
 #ifndef TURF_WORLD_H
 #define TURF_WORLD_H
 
-/* Before the library is loaded. */
-void world_begin(void);
 /* When the library and what it needs are there, before its constructors run. */
-void world_modules(void);
+void world_begin(void);
 /* Calls say with each line that has come ('+') or gone ('-') since. */
 void world_changes(void (*say)(char sign, const char *line));
 

@@ -50,7 +50,8 @@ refused "now: fd 3 anon_inode:[eventfd]" context -DREHASH -DCONTEXT
 build turf -DREHASH
 mv turf-plain.so plain.so
 if [ "$TURF" != none ]; then
-  echo 'heap:slab_allocator_alloc_chunk#* keep as in glib.policy' >slices
+  grep '^data:' "$real/glib.policy" >data
+  { cat data && echo 'heap:slab_allocator_alloc_chunk#* keep as in glib.policy'; } >slices
   expect_refusal 1 "is an address in the library in one run, and something else in another" \
     "$TURF" freeze turf.so -o "$OUT" --policy slices
 fi
@@ -65,7 +66,7 @@ lld) flag=-Wl,--image-base=$base ;;
 *) flag=-Wl,-Ttext-segment=$base ;;
 esac
 link_lib "-L$LIBDIR -T urf.ld" fixed.so bare.o $archives -- -Wl,--exclude-libs,ALL -lm $flag
-freeze fixed.so fixed-frozen.so --fixed
+freeze fixed.so fixed-frozen.so --fixed --policy data
 take $base
 run ./real ./bare-plain.so iamafia >live
 # loads PRELOADED COUNT: each of ten answers as the live library; COUNT of the addresses is the base

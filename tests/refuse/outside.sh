@@ -50,7 +50,8 @@ build_plain other.so other.c
 build_lib b.so library.c -- "-DOTHER=\"$WORK/other.so\""
 changes() { # KIND TEXT INIT
   expect_refusal 1 "$2" "$TURF" freeze b.so -o "$OUT" --init urf_init --init $3
-  echo "process:$1 keep the test wants it" >policy
+  sed -n 's/^    \([a-z]*:[^ ]* keep\) REASON$/\1 the test wants it/p' "$WORK/stderr" >policy
+  grep -q "^process:$1 " policy || fail "it does not say how to accept it"
   freeze b.so c.so --init urf_init --init $3 --policy policy
 }
 changes fd "now: fd 3 /dev/null" open_file

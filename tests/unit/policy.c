@@ -1,6 +1,6 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
-// with: capture/policy.c capture/outside.c capture/owner.c capture/report.c capture/groups.c
+// with: capture/policy.c capture/outside.c capture/others.c capture/owner.c capture/report.c capture/groups.c
 // with: capture/roots.c capture/debug.c capture/json.c capture/util.c
 // libs: -ldw -lelf -ljansson
 
@@ -41,6 +41,15 @@ static struct capture run;
 static char *directory;
 
 void freeze_cleanup(void) {}
+void variables_read(struct variables *n, const char *path)
+{
+  (void)path;
+  *n = (struct variables){0};
+}
+void variables_free(struct variables *n)
+{
+  (void)n;
+}
 
 const struct symbol *library_symbol(const struct library *l, uint64_t address)
 {
