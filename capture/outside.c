@@ -26,6 +26,29 @@ static const struct {
      "Block them in a function of URF_ON_THAW"},
     {"rlimit", "init changed resource limits", "Set them in a function of URF_ON_THAW"},
     {"timer", "init set timers", "Set them in a function of URF_ON_THAW"},
+    {"stream", "init left something in a standard stream, or changed its mode",
+     "It is lost with the process: call fflush before init ends, and setvbuf and its like in a\n"
+     "  function of URF_ON_THAW"},
+    {"timezone", "init changed the time zone", "Call tzset in a function of URF_ON_THAW"},
+    {"float", "init changed how its thread computes with floating-point numbers",
+     "Set it (fesetround, feenableexcept, _mm_setcsr) in a function of URF_ON_THAW, and in every\n"
+     "  thread that needs it"},
+    {"name", "init changed the name of its thread", "Set it in a function of URF_ON_THAW"},
+    {"credentials", "init changed user, groups or capabilities",
+     "The program that loads the library decides on that"},
+    {"seccomp", "init installed a filter of system calls",
+     "Install it in a function of URF_ON_THAW"},
+    {"affinity", "init changed which processors its thread may run on",
+     "Set it in a function of URF_ON_THAW"},
+    {"priority", "init changed the priority or scheduling of its thread",
+     "Set it in a function of URF_ON_THAW"},
+    {"pending", "init left signals pending",
+     "They are lost with the process: have init wait for them"},
+    {"cancel", "init changed how its thread is cancelled", "Set it in a function of URF_ON_THAW"},
+    {"namespace", "init moved into another namespace",
+     "The program that loads the library decides on that"},
+    {"prctl", "init changed attributes of its process (prctl, personality)",
+     "Set them in a function of URF_ON_THAW"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -37,3 +37,8 @@
 #define REG_COUNTER_LOW rax
 #define REG_COUNTER_HIGH rdx
 #define REG_COUNTER_CPU rcx
+/* What a thread has asked of its floating-point units: rounding, precision, traps (psABI AMD64, 3.2.3),
+ * without the flags of what has happened. */
+#define READ_FLOAT(x87, sse) __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(sse))
+#define FLOAT_X87 0x0f3fu
+#define FLOAT_SSE 0xffc0u
