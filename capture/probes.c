@@ -249,7 +249,8 @@ static void use_cancellation(void)
   (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
 }
 
-/* The loader makes keys, fork handlers and dispositions of signals again. */
+/* The loader makes keys, destructors of thread-local objects, fork handlers and dispositions of signals
+ * again. */
 static void destroy(void *arg)
 {
   (void)arg;
@@ -260,6 +261,16 @@ static void make_keys(void)
   pthread_key_t key;
   for (int i = 0; i < 2000 && !pthread_key_create(&key, destroy); i++)
     (void)pthread_setspecific(key, &key);
+}
+
+/* glibc's, for C++ */
+extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void make_destructors(void)
+{
+  if (__cxa_thread_atexit_impl)
+    (void)__cxa_thread_atexit_impl(destroy, NULL, &__dso_handle);
 }
 
 static void hook(void) {}
@@ -479,6 +490,7 @@ const struct probe probes[] = {
     {"tables", use_tables, PROBE_ANY},
     {"threads", use_threads, PROBE_ANY},
     {"keys", make_keys, PROBE_ANY},
+    {"destructors", make_destructors, PROBE_ANY},
     {"processes", use_processes, PROBE_ANY},
     {"names", use_names, PROBE_ANY},
     {"unwinder", use_unwinder, PROBE_ANY},
