@@ -33,7 +33,9 @@ static int start(void)
   status = Py_PreInitialize(&pre);
   if (PyStatus_Exception(status))
     return -1;
-  /* Extension modules are images of their own, so there is no lib-dynload in the path yet. */
+  /* One seed for all processes: with another, strings have other places in dictionaries.  Extension
+   * modules are images of their own, so there is no lib-dynload in the path yet; and nothing of what
+   * is installed here (site) shall make a difference. */
   PyConfig_InitIsolatedConfig(&config);
   config.use_hash_seed = 1;
   config.hash_seed = 0x5eed;
@@ -153,7 +155,7 @@ static void on_freeze(void)
 {
   Py_XDECREF(call("settle", NULL));
   number_subclasses(&PyBaseObject_Type, 0);
-  PyThreadState_Get()->native_thread_id = 0;
+  PyThreadState_Get()->native_thread_id = 0; /* as after a fork, it is set again */
 }
 URF_ON_FREEZE(on_freeze);
 
