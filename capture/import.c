@@ -204,10 +204,25 @@ static size_t import_held(struct context *x, const struct module *m, size_t star
   return NO_IMPORT;
 }
 
+/* Whether the module is libc, the dynamic linker or the C++ library: of their variables not all changes
+ * count (see probes.c), because a program gets at them by functions and exported symbols only.  It does
+ * not, when it has a pointer into a buffer that asctime(3) has filled. */
+static bool keeps_books(const struct module *m)
+{
+  static const char *const has[] = {"__libc_start_main", "__tls_get_addr", "_ZSt9terminatev"};
+  for (size_t i = 0; i < m->exports->list.n; i++)
+    for (size_t j = 0; j < sizeof has / sizeof *has; j++)
+      if (strcmp(m->exports->list.at[i].name, has[j]) == 0)
+        return true;
+  return false;
+}
+
 /* No name says where in the module it is; in the very same one it is there again. */
 static size_t import_offset(struct context *x, const struct module *m, uint64_t offset)
 {
-  if (!m->exports || !*m->exports->build_id)
+  const struct mapping *mapping = mapping_of(&x->runs[0], m->bias + (offset & ADDRESS_MASK));
+  const bool writable = !mapping || mapping->prot & 2;
+  if (!m->exports || !*m->exports->build_id || (writable && keeps_books(m)))
     return NO_IMPORT;
   return new_import(x, "", m->exports->build_id, soname(m), URF_IMPORT_OFFSET, (int64_t)offset);
 }

@@ -42,7 +42,8 @@ const struct cause_text cause_texts[FIND_CAUSES] = {
     [FIND_MODULE] =
         {"module", "points into another module, at no symbol that it exports",
          "The next process has that module elsewhere, and no name says where in it; it has\n"
-         "  no build-id either, by which a process could be told to have the same one.",
+         "  no build-id either, by which a process could be told to have the same one, or it\n"
+         "  keeps something there for itself, which is not frozen (libc).",
          "Take the address of an exported symbol, get the pointer at first use, or link that\n"
          "  module with -Wl,--build-id; if the library gets it again when it is null, accept that",
          "zero"},

@@ -16,18 +16,18 @@ cat >table.c <<'END_C'
 #include <math.h>
 #include "feature.h"
 /* keyed by addresses of its own, of libc's and of the heap; sorted by an address mixed up */
-struct entry { const void *key; struct entry *next; int value; } *table[64], *order[40];
+struct entry { const void *key; struct entry *next; long value; } *table[64], *order[40];
 static unsigned hash(const void *p)
 {
   return (unsigned)(((uintptr_t)p * 0x9e3779b97f4a7c15u) >> 58);
 }
-static void put(const void *key, int value)
+static void put(const void *key, long value)
 {
   struct entry *e = malloc(sizeof *e);
   *e = (struct entry){key, table[hash(key)], value};
   table[hash(key)] = e;
 }
-static int get(const void *key)
+static long get(const void *key)
 {
   for (struct entry *e = table[hash(key)]; e; e = e->next)
     if (e->key == key)
@@ -66,7 +66,7 @@ void answer(FILE *out)
   for (int i = 1; i < 40; i++)
     sorted &= hash(order[i - 1]->key) <= hash(order[i]->key);
   for (int i = 0; i < 20; i++)
-    fprintf(out, "%d %d ", get(&names[i]), get(blocks[i]));
+    fprintf(out, "%ld %ld ", get(&names[i]), get(blocks[i]));
   fprintf(out, "%d %d %d %d\n", sorted, calls, root(16) == 4, mixed == (uintptr_t)blocks[3] * 7);
 }
 void mutate(FILE *out)

@@ -96,3 +96,19 @@ URF_DEBUG=1 LD_PRELOAD="$WORK/two/libcopy.so" LD_LIBRARY_PATH="$WORK/same" "$DRI
 run env LD_PRELOAD="$WORK/two/libcopy.so" LD_LIBRARY_PATH="$WORK/same" "$DRIVER" ./user-a.so >want.txt
 same want.txt out.txt "with two of that build it answers otherwise"
 grep -q 'so init is run: .*one build of libdep.so' err.txt || fail "it took one of two: $(cat err.txt)"
+
+# what libc keeps for itself is not frozen, so neither are pointers to it
+cat >kept.c <<'END_C'
+#include <time.h>
+#include "feature.h"
+static char *text;
+int urf_init(void)
+{
+  time_t t = 3 * 86400;
+  text = asctime(gmtime(&t));
+  return 0;
+}
+void answer(FILE *out) { fputs(text, out); }
+END_C
+build_lib kept.so kept.c
+expect_refusal 1 text+0 "$TURF" freeze kept.so -o "$OUT"
