@@ -200,6 +200,15 @@ static uintptr_t find(const struct image *image, const struct urf_import *import
   return found;
 }
 
+void copies_hold(const struct image *image)
+{
+  const struct urf_import *import = (const void *)(image->table + NOTE->imports);
+  struct reason why;
+  for (uint64_t i = 0; i < NOTE->n_imports; i++)
+    if (import[i].kind == URF_IMPORT_OWN)
+      must_be_own(image, &import[i], &why);
+}
+
 int imports_hold(const struct image *image, struct reason *why)
 {
   const struct urf_import *import = (const void *)(image->table + NOTE->imports);

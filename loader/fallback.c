@@ -82,6 +82,7 @@ void fall_back(const struct image *image, const struct arguments *a)
 {
   const struct urf_fallback *f = (const void *)(image->table + NOTE->fallback);
   const struct urf_call *c = (const void *)(image->table + f->calls);
+  copies_hold(image);
   empty((uintptr_t)NOTE->bss + image->bias, image->region_end);
   restore_data(image);
   restore_addresses(image, f);

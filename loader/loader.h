@@ -230,6 +230,9 @@ struct reason {
  * them. */
 HIDDEN int imports_hold(const struct image *image, struct reason *why);
 HIDDEN void imports_bind(const struct image *image);
+/* Ends the process when another module has a variable of the library's, as a program that was linked with it
+ * and has a copy: taken of what was frozen. */
+HIDDEN void copies_hold(const struct image *image);
 /* Of URF_IMPORT_FOLLOW: how far its words have been moved, which hold link-time addresses. */
 HIDDEN uintptr_t follow_distance(const struct image *image, const struct urf_import *import);
 

@@ -279,6 +279,12 @@ if readelf -rW copier | grep -q 'R_.*_COPY.*greeting'; then
   status=0
   ./copier >out.txt 2>err.txt || status=$?
   unusable greeting
+  # nor where another reason is found first
+  cp copy-d.so whole-d.so
+  fixed_elsewhere whole-d.so copy-d.so
+  status=0
+  ./copier >out.txt 2>err.txt || status=$?
+  unusable greeting
 fi
 
 # a pointer that another module handed out, to what others have a name for as well
