@@ -143,6 +143,7 @@ static const char *advice_name(unsigned long advice)
 {
   return advice == MADV_WIPEONFORK ? "MADV_WIPEONFORK"
          : advice == MADV_DONTFORK ? "MADV_DONTFORK"
+         : advice == MADV_DONTNEED ? "MADV_DONTNEED, for a file's pages that are writable"
          : advice == 102           ? "MADV_GUARD_INSTALL"
                                    : "advice";
 }

@@ -109,6 +109,7 @@ struct state {
   int lock;
   unsigned keys[KEYS]; /* keys.c: those of the process */
   int keys_lock;
+  int files_lock;
   int fell_back; /* the frozen state could not be used, init has run instead */
   struct heap heap;
 };
@@ -166,6 +167,13 @@ HIDDEN void replay(void);
 HIDDEN void tls_seal(void);
 HIDDEN void tls_replay(void);
 HIDDEN void *tls_block(void);
+
+/* files.c: which of the image's pages are private mappings of files, which init made.  Addresses are those
+ * of pages, caller allocates on their behalf; not 0 is an error, with errno set. */
+HIDDEN int files_add(void *lo, size_t len, void *caller);
+HIDDEN int files_forget(void *lo, size_t len, void *caller);
+/* 1 when a page of the range is one. */
+HIDDEN int files_have(const void *lo, size_t len);
 
 /* keys.c signals.c: the same for keys of thread-specific data, with the values of the thread that
  * calls, and for what is done on signals */

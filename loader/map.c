@@ -1,13 +1,20 @@
-/* Memory that programs take from the kernel by themselves: private anonymous mappings and the
- * break. While init runs they lie in the image, on pages of their own; executable mappings, shared
- * ones and files stay the host's.  After the load a frozen range behaves as the mapping it once
- * was: it can be discarded (and then reads as zero, not as the file), moved and unmapped. */
+/* Memory that programs take from the kernel by themselves: private mappings, anonymous ones and those of
+ * files, and the break. While init runs they lie in the image, on pages of their own; executable
+ * mappings, shared ones and those of devices stay the host's.  After the load a frozen range behaves as
+ * the mapping it once was: it can be discarded (and then reads as zero, not as the frozen file), moved
+ * and unmapped.
+ *
+ * Of a file the image has the bytes that were there when it was mapped.  A page behind its end reads as
+ * zero, where the kernel would send SIGBUS, and what is written to the file later is not seen (mmap(2)
+ * leaves that open).  What only the file could answer fails: see files.c. */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "loader.h"
 
@@ -27,6 +34,9 @@ enum {
 #else
 #define URF_MAP_LOW 0
 #endif
+
+/* A private mapping of /dev/zero is anonymous memory (kernel, Documentation/admin-guide/devices.txt). */
+#define ZERO_DEVICE (1 << 8 | 5)
 
 BOUND int brk(void *end);
 BOUND void *sbrk(intptr_t increment);
@@ -76,15 +86,76 @@ static void *map_fixed(void *addr, size_t len, int prot)
  * own. */
 static int is_memory(int prot, int flags)
 {
-  const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
   const int others = MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | URF_MAP_LOW;
-  return (flags & (anonymous | others)) == anonymous && !(prot & PROT_EXEC);
+  return (flags & (MAP_PRIVATE | others)) == MAP_PRIVATE && !(prot & PROT_EXEC);
+}
+
+/* All of the pages, as the kernel does; 0 when the file cannot be read. */
+static int read_pages(char *to, size_t len, int fd, int64_t off)
+{
+  for (len = page_up(len); len;) {
+    ssize_t n = pread(fd, to, len, off);
+    if (n < 0 && errno != EINTR)
+      return 0;
+    if (n == 0)
+      break;
+    if (n > 0) {
+      to += n;
+      off += n;
+      len -= (size_t)n;
+    }
+  }
+  return 1;
+}
+
+/* NULL when it cannot lie in the image. */
+static void *copy_file(void *addr, size_t len, int prot, int fd, int64_t off, void *caller)
+{
+  const int both = PROT_READ | PROT_WRITE;
+  void *p = addr ? map_fixed(addr, len, both) : map_inside(len, both, caller);
+  if (!p)
+    missed(len);
+  if (!p || p == MAP_FAILED)
+    return p;
+  if (!read_pages(p, len, fd, off) || files_add(p, page_up(len), caller)) {
+    (void)munmap(p, len);
+    return 0;
+  }
+  return prot == both || !mprotect(p, len, prot) ? p : MAP_FAILED;
+}
+
+/* The host maps it first, elsewhere if addr, in the image, is named: it knows what is an error. */
+static void *map_file(void *addr, size_t len, int prot, int flags, int fd, int64_t off,
+                      void *caller)
+{
+  struct stat status = {0};
+  void *host = HOST(mmap)(0, len, prot, flags & ~MAP_FIXED, fd, off), *p = 0;
+  if (host == MAP_FAILED)
+    return host;
+  const int saved = errno;
+  (void)fstat(fd, &status);
+  if (S_ISREG(status.st_mode))
+    p = copy_file(addr, len, prot, fd, off, caller);
+  else if (S_ISCHR(status.st_mode) && status.st_rdev == ZERO_DEVICE)
+    p = addr ? map_fixed(addr, len, prot) : map_inside(len, prot, caller);
+  if (p || addr) {
+    HOST(munmap)(host, len);
+    host = p;
+  }
+  if (host && host != MAP_FAILED)
+    errno = saved;
+  return host ? host : HOST(mmap)(addr, len, prot, flags, fd, off);
 }
 
 static void *map(void *addr, size_t len, int prot, int flags, int fd, int64_t off, void *caller)
 {
   int inside = S->capture && is_memory(prot, flags) && len && len <= PTRDIFF_MAX;
-  if (inside && flags & MAP_FIXED && urf_owns(addr) && (uintptr_t)addr % HEAP_PAGE == 0)
+  const int over = flags & MAP_FIXED && urf_owns(addr) && (uintptr_t)addr % HEAP_PAGE == 0;
+  if (over && files_forget(addr, len, caller))
+    return MAP_FAILED;
+  if (inside && !(flags & MAP_ANONYMOUS) && (over || !(flags & MAP_FIXED)))
+    return map_file(over ? addr : 0, len, prot, flags, fd, off, caller);
+  if (inside && over)
     return map_fixed(addr, len, prot);
   inside = inside && !(flags & MAP_FIXED);
   void *p = inside ? map_inside(len, prot, caller) : 0;
@@ -157,6 +228,8 @@ BOUND int munmap(void *addr, size_t len)
   if (own.lo == own.hi)
     return HOST(munmap)(addr, len);
   uintptr_t lo = (uintptr_t)addr, hi = lo + page_up(len);
+  if (files_forget((void *)own.lo, own.hi - own.lo, __builtin_return_address(0)))
+    return -1;
   if ((lo < own.lo && HOST(munmap)(addr, own.lo - lo)) || unmap(own))
     return -1;
   return S->capture || hi == own.hi ? 0 : HOST(munmap)((void *)own.hi, hi - own.hi);
@@ -255,6 +328,8 @@ BOUND void *mremap(void *addr, size_t old, size_t len, int flags, ...)
     error = EINVAL;
   else if (!error && part_of(addr, old).hi != from + old)
     error = EFAULT;
+  if (!error && (len > old || flags & (MREMAP_FIXED | URF_DONTUNMAP)) && files_have(addr, old))
+    error = ENOMEM; /* it would grow by what the file holds */
   if (!error && flags & (MREMAP_FIXED | URF_DONTUNMAP))
     return move(addr, old, len, flags, target, __builtin_return_address(0));
   if (!error && len <= old)
@@ -276,27 +351,54 @@ static int is_harmless(int advice)
   return advice >= 0 && advice < 256 && memchr(harmless, advice, sizeof harmless);
 }
 
+/* Of files and other pages.  Where nothing was written a file's page would be as it is; what it would be
+ * otherwise the file knows.  0 when some cannot be discarded. */
+static int discard_around_files(struct part p, int advice)
+{
+  int good = 1;
+  for (uintptr_t page = p.lo; page < p.hi; page += HEAP_PAGE)
+    if (files_have((void *)page, HEAP_PAGE))
+      good &= advice != MADV_FREE && !(protection(page) & PROT_WRITE);
+    else if (S->capture)
+      good &= !HOST(madvise)((void *)page, HEAP_PAGE, MADV_DONTNEED);
+    else
+      good &= !discard_stretch(page, HEAP_PAGE, protection(page), 0);
+  return good;
+}
+
+static int discard(struct part p, int advice)
+{
+  if (!files_have((void *)p.lo, p.hi - p.lo))
+    return S->capture ? HOST(madvise)((void *)p.lo, p.hi - p.lo, MADV_DONTNEED)
+                      : each_stretch(p, discard_stretch, 0);
+  if (discard_around_files(p, advice))
+    return 0;
+  if (S->capture && advice != MADV_FREE)
+    S->capture->refused = (uintptr_t)advice;
+  errno = EINVAL;
+  return -1;
+}
+
 /* In a frozen heap a discarded page would show the file's bytes again, so it is replaced.  While it
  * is captured the pages are anonymous; but MADV_FREE leaves it to the kernel when they become
  * zero. */
 BOUND int madvise(void *addr, size_t len, int advice)
 {
-  const int discard =
+  const int discards =
       advice == MADV_DONTNEED || advice == MADV_FREE || advice == URF_DONTNEED_LOCKED;
   struct part own = part_of(addr, len);
   if (!S->capture)
     own = zeroed_part_of(addr, len);
   if (own.lo == own.hi)
     return HOST(madvise)(addr, len, advice);
-  if (S->capture || !discard) {
-    int status = HOST(madvise)(addr, len, discard ? MADV_DONTNEED : advice);
+  if (!discards) {
+    int status = HOST(madvise)(addr, len, advice);
     if (S->capture && !status && !is_harmless(advice))
       S->capture->refused = (uintptr_t)advice;
     return status;
   }
   uintptr_t lo = (uintptr_t)addr, hi = lo + page_up(len);
-  if ((lo < own.lo && HOST(madvise)(addr, own.lo - lo, advice)) ||
-      each_stretch(own, discard_stretch, 0))
+  if ((lo < own.lo && HOST(madvise)(addr, own.lo - lo, advice)) || discard(own, advice))
     return -1;
   return hi == own.hi ? 0 : HOST(madvise)((void *)own.hi, hi - own.hi, advice);
 }

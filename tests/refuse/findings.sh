@@ -8,7 +8,7 @@
 build_driver
 # finding NAME: a library whose init does something that is refused; the rest comes from stdin
 finding() {
-  { printf '#include "feature.h"\n#include <time.h>\n#include <sys/mman.h>\n#include <unistd.h>\n'
+  { printf '#include "feature.h"\n#include <time.h>\n#include <fcntl.h>\n#include <sys/mman.h>\n#include <unistd.h>\n'
     cat
   } >"$1.c"
   build_lib "$1.so" "$1.c" -- -g
@@ -176,6 +176,36 @@ void answer(FILE *out) { fprintf(out, "%d\n", *guarded); }
 END
 "$TURF" check guard.so 2>&1 | grep -q 'returned 77' || # a kernel before 6.13
   expect_refusal 1 MADV_GUARD_INSTALL "$TURF" freeze guard.so -o "$OUT"
+
+# a file's bytes are in the image, the file is not
+finding reread <<'END'
+static char *text;
+int urf_init(void)
+{
+  int fd = open("/proc/self/exe", O_RDONLY);
+  text = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  close(fd);
+  text[4096] ^= 1;
+  return text == MAP_FAILED || !madvise(text, 8192, MADV_DONTNEED);
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *text); }
+END
+expect_refusal 1 "MADV_DONTNEED, for a file's pages that are writable" "$TURF" freeze reread.so -o "$OUT"
+
+for kind in 'PROT_READ, MAP_SHARED' 'PROT_READ | PROT_EXEC, MAP_PRIVATE'; do
+  finding file <<END
+static char *text;
+int urf_init(void)
+{
+  int fd = open("/proc/self/exe", O_RDONLY);
+  text = mmap(0, 4096, $kind, fd, 0);
+  close(fd);
+  return text == MAP_FAILED;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", *text); }
+END
+  expect_refusal 1 'points to a mapping that is not part of the library' "$TURF" freeze file.so -o "$OUT"
+done
 
 finding name <<'END'
 extern char *program_invocation_name;
