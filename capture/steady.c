@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <unistd.h>
 
@@ -25,19 +27,22 @@ enum { NOBODY = (1 << 22) + 1234 };
 size_t steady_filter(struct sock_filter *to, size_t room)
 {
   const struct sock_filter code[] = {
-      IF(JEQ, SYS_getpid, 13, 0),
-      IF(JEQ, SYS_gettid, 12, 0),
-      IF(JEQ, SYS_getsid, 11, 0),
-      IF(JEQ, SYS_getpgid, 10, 0),
-      IF(JEQ, SYS_getpgrp, 9, 0),
-      IF(JEQ, SYS_kill, 8, 0),
-      IF(JEQ, SYS_tkill, 7, 0),
-      IF(JEQ, SYS_tgkill, 6, 0),
-      IF(JEQ, SYS_rt_sigqueueinfo, 5, 0),
-      IF(JEQ, SYS_rt_tgsigqueueinfo, 4, 0),
-      IF(JEQ, SYS_getrandom, 3, 0),
-      IF(JEQ, SYS_read, 2, 0),
-      IF(JEQ, SYS_pread64, 1, 0),
+      IF(JEQ, SYS_getpid, 16, 0),
+      IF(JEQ, SYS_gettid, 15, 0),
+      IF(JEQ, SYS_getsid, 14, 0),
+      IF(JEQ, SYS_getpgid, 13, 0),
+      IF(JEQ, SYS_getpgrp, 12, 0),
+      IF(JEQ, SYS_kill, 11, 0),
+      IF(JEQ, SYS_tkill, 10, 0),
+      IF(JEQ, SYS_tgkill, 9, 0),
+      IF(JEQ, SYS_rt_sigqueueinfo, 8, 0),
+      IF(JEQ, SYS_rt_tgsigqueueinfo, 7, 0),
+      IF(JEQ, SYS_getrandom, 6, 0),
+      IF(JEQ, SYS_read, 5, 0),
+      IF(JEQ, SYS_pread64, 4, 0),
+      IF(JEQ, SYS_readv, 3, 0),
+      IF(JEQ, SYS_preadv, 2, 0),
+      IF(JEQ, SYS_preadv2, 1, 0),
       IF(JEQ, SYS_clock_gettime, 0, 1), /* of processes and threads, too */
       TRACE,
   };
@@ -77,6 +82,8 @@ static void put_right(int pid, struct user_regs_struct *regs, const struct displ
     (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
 }
 
+enum { AT_MOST = 1 << 16 }; /* random bytes per call or piece */
+
 /* The next random bytes, to that address of the process; what could not be written is left out. */
 static long give_random(int pid, uint64_t to, uint64_t n, struct displacement *d)
 {
@@ -103,12 +110,32 @@ static bool is_random_device(int pid, int fd)
 
 static void answer_random(int pid, struct user_regs_struct *regs, struct displacement *d)
 {
-  enum { AT_MOST = 1 << 16 };
   const bool call = regs->REG_SYSCALL == SYS_getrandom;
   const uint64_t to = call ? regs->REG_ARG1 : regs->REG_ARG2;
   const uint64_t n = call ? regs->REG_ARG2 : regs->REG_ARG3;
   d->asked |= THING_RANDOM;
   child_give(pid, regs, give_random(pid, to, n < AT_MOST ? n : AT_MOST, d));
+}
+
+/* Into several pieces of its memory; the call reads into the first IOV_MAX. */
+static void answer_random_pieces(int pid, struct user_regs_struct *regs, struct displacement *d)
+{
+  const uint64_t pieces = regs->REG_ARG3 < IOV_MAX ? regs->REG_ARG3 : IOV_MAX;
+  long done = 0;
+  d->asked |= THING_RANDOM;
+  for (uint64_t i = 0; i < pieces && done < AT_MOST; i++) {
+    struct iovec piece;
+    long n = -EFAULT;
+    if (child_read(pid, regs->REG_ARG2 + i * sizeof piece, &piece, sizeof piece))
+      n = give_random(pid, (uint64_t)(uintptr_t)piece.iov_base,
+                      piece.iov_len < AT_MOST ? piece.iov_len : AT_MOST, d);
+    if (n < 0) {
+      done = done ? done : n;
+      break;
+    }
+    done += n;
+  }
+  child_give(pid, regs, done);
 }
 
 static void answer_id(int pid, struct user_regs_struct *regs, struct displacement *d)
@@ -140,6 +167,12 @@ bool steady_call(int pid, struct user_regs_struct *regs, struct displacement *d)
   case SYS_pread64:
     if (is_random_device(pid, (int)regs->REG_ARG1))
       answer_random(pid, regs, d);
+    return true;
+  case SYS_readv:
+  case SYS_preadv:
+  case SYS_preadv2:
+    if (is_random_device(pid, (int)regs->REG_ARG1))
+      answer_random_pieces(pid, regs, d);
     return true;
   case SYS_getrandom: answer_random(pid, regs, d); return true;
   }

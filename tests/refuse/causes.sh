@@ -19,6 +19,7 @@ library() {
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,25 @@ static inline unsigned device(const char *name)
     abort();
   close(fd);
   return n;
+}
+static inline unsigned stream(const char *name)
+{
+  unsigned n[2] = {0};
+  FILE *f = fopen(name, "r");
+  if (!f || fread(n, sizeof n, 1, f) != 1)
+    abort();
+  fclose(f);
+  return n[1];
+}
+static inline unsigned pieces(const char *name)
+{
+  unsigned n = 0, m = 0;
+  struct iovec to[] = {{&n, sizeof n}, {&m, 2}, {0, 0}, {(char *)&m + 2, 2}};
+  int fd = open(name, O_RDONLY);
+  if (readv(fd, to, 4) != 8 || preadv(fd, to, 4, 0) != 8)
+    abort();
+  close(fd);
+  return m ^ n;
 }
 static inline unsigned counter(void) { unsigned a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return a; }
 $2;
@@ -96,6 +116,8 @@ refused 'the time and the process id' 'long it' 'it = (long)time(0) ^ (long)getp
 refused 'random numbers' 'long it' 'if (getrandom(&it, sizeof it, 0) != sizeof it) abort()'
 refused 'random numbers' 'unsigned it' 'it = device("/dev/urandom")'
 refused 'random numbers' 'unsigned it' 'it = device("/dev/random") & 0xffffff'
+refused 'random numbers' 'unsigned it' 'it = stream("/dev/urandom")'
+refused 'random numbers' 'unsigned it' 'it = pieces("/dev/urandom")'
 refused 'random numbers' 'long it' 'memcpy(&it, (void *)getauxval(AT_RANDOM), sizeof it)'
 refused "the processor's time stamp counter" 'unsigned it' 'it = counter()'
 refused 'what turf cannot hold still' 'unsigned it' \
