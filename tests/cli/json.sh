@@ -58,7 +58,8 @@ END2
 build_lib state.so state.c -- -g -O1
 outcome 1 refused "$TURF" check --json state.so
 says '.words == 43 and ([.findings[].words] | add) == .words'
-says '[.outside[].kind] == ["fd"]'
+# the open file, and libc's list of streams with it
+says '[.outside[].kind] == ["fd", "data"]'
 says '[.findings[].examples[].values | length] | unique == [3]'
 says '.findings | map(select(.symbol == "seed"))[0].examples[0].field == "seed"'
 says '.findings | map(select(.symbol == "opened"))[0].cause == "foreign heap"'
