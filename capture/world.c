@@ -229,8 +229,9 @@ static void add_stream(struct lines *l, const char *name)
   enum { SVB = 64 }; /* stdio_impl.h: F_SVB */
   const int set = *(const int *)(const void *)f & SVB;
 #endif
-  add(l, "stream %s: %zu bytes to write,%s%s%s setvbuf %x", name, __fpending(f),
+  add(l, "stream %s: %zu bytes to write,%s%s%s%s setvbuf %x", name, __fpending(f),
       ferror(f) ? " error," : "", feof(f) ? " end of file," : "", fwide(f, 0) > 0 ? " wide," : "",
+      __fsetlocking(f, FSETLOCKING_QUERY) == FSETLOCKING_BYCALLER ? " without locks," : "",
       (unsigned)set);
 }
 
@@ -298,6 +299,8 @@ static void add_all(struct lines *l)
   char ***environment = dlsym(RTLD_DEFAULT, "environ");
   for (char **e = environment ? *environment : NULL; e && *e; e++)
     add(l, "environment %s", *e);
+  if (environment && !*environment) /* as clearenv leaves it, also when there was no variable */
+    add(l, "environment is cleared");
   dl_iterate_phdr(add_module, l);
 }
 

@@ -15,6 +15,7 @@ cat >library.c <<'END'
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,6 +30,8 @@ int urf_init(void) { return done++; }
 int open_file(void) { return open("/dev/null", O_RDONLY) < 0; }
 int close_input(void) { return close(0); }
 int load(void) { return !dlopen(OTHER, RTLD_NOW); }
+int clear(void) { return clearenv(); }
+int unlock(void) { return __fsetlocking(stdout, FSETLOCKING_BYCALLER) < 0; }
 int set(void) { return setenv("URF_TEST", "two\nlines", 1); }
 int go(void) { return chdir("/tmp"); }
 int mask(void) { umask(0777); return 0; }
@@ -123,6 +126,7 @@ changes fd "now: fd 3 /dev/null" open_file
 changes fd "before: fd 0 /dev/null" close_input
 changes module other.so load
 changes environment "URF_TEST=two lines" set
+changes environment "environment is cleared" clear
 changes cwd "cwd /tmp" go
 changes umask "umask 777" mask
 [ $LIBC = musl ] || changes locale "C.UTF-8" speak
@@ -135,6 +139,7 @@ changes stream "wide" print_wide
 changes stream "stream stdout" unbuffer
 changes stream "stream stdout" by_line
 changes stream "stream stdout" buffer
+[ $LIBC = musl ] || changes stream "without locks" unlock
 changes stream "stdin: 0 bytes to write, end of file" at_end
 changes float "float control" up
 changes name "Name:	another" call_it
