@@ -364,6 +364,7 @@ void memory_begin(const void *image)
 {
   own_image = image;
   dl_iterate_phdr(add_module, NULL);
+  make_streams();
   for (size_t i = 0; i < n_areas; i++)
     total += (areas[i].size + 15) & ~(size_t)15;
   char *before = room(total, MAP_PRIVATE);

@@ -39,5 +39,7 @@ struct probe {
 };
 /* The last one is PROBE_END; those that tell come last. */
 extern const struct probe probes[];
+/* In the process itself, before anything is compared. */
+void make_streams(void);
 
 #endif

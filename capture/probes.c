@@ -129,6 +129,8 @@ static void use_streams(void)
     FILE *f = stream(names[i]);
     if (f)
       (void)fputs("text", f);
+    if (f)
+      (void)fputc('x', f);
   }
   FILE *f = fopen("/dev/null", "r+");
   char text[64];
@@ -343,16 +345,45 @@ static void use_unwinder(void)
     (void)backtrace(walk, NULL);
 }
 
-/* std::cout and its like, made by the first library that includes <iostream>; replay.c counts on. */
-static void use_iostream(void)
+/* std::cout and its like are made by the first library that includes <iostream>; replay.c counts on.  They are
+ * there before anything is compared: what init then has undone is a change. */
+void make_streams(void)
 {
   static char object[64];
   void (*construct)(void *) = (void (*)(void *))find_symbol("_ZNSt8ios_base4InitC1Ev");
-  const void *count = find_symbol("_ZNSt8ios_base4Init11_S_refcountE");
   if (construct)
     construct(object);
-  if (count)
-    is_harmless(count, sizeof(int));
+}
+
+/* The first number that is written to one looks up what it is filled with. */
+static void use_iostream(void)
+{
+  static const char *const names[] = {"_ZSt4cout", "_ZSt4cerr", "_ZSt4clog"};
+  void *(*print)(void *, int) = (void *(*)(void *, int))find_symbol("_ZNSolsEi");
+  for (size_t i = 0; print && i < sizeof names / sizeof *names; i++)
+    if (find_symbol(names[i]))
+      (void)print(find_symbol(names[i]), 5);
+}
+
+/* Of std::locale::classic: how many users it has, which is never given back, and what its std::ctype<char>
+ * has looked up so far, as the first number written to a stream does. */
+static void use_classic(void)
+{
+  static void *object[4];
+  const void *(*classic)(void) = (const void *(*)(void))find_symbol("_ZNSt6locale7classicEv");
+  void (*construct)(void *, const char *) =
+      (void (*)(void *, const char *))find_symbol("_ZNSt6localeC1EPKc");
+  const void *(*facet)(const void *) =
+      (const void *(*)(const void *))find_symbol("_ZSt9use_facetISt5ctypeIcEERKT_RKSt6locale");
+  void (*widen)(const void *) =
+      (void (*)(const void *))find_symbol("_ZNKSt5ctypeIcE13_M_widen_initEv");
+  void (*narrow)(const void *) =
+      (void (*)(const void *))find_symbol("_ZNKSt5ctypeIcE14_M_narrow_initEv");
+  if (!classic || !construct || !facet || !widen || !narrow)
+    return;
+  construct(object, "C");
+  widen(facet(classic()));
+  narrow(facet(classic()));
 }
 
 /* from here on: state that a process would miss */
@@ -496,8 +527,10 @@ const struct probe probes[] = {
     {"unwinder", use_unwinder, PROBE_ANY},
     {"locale", use_locale, PROBE_ANY},
     {"environment", use_environment, PROBE_ANY},
+    {"std::locale::classic", use_classic, PROBE_ANY},
     {"machine", use_machine, PROBE_SAME},
-    {"iostream", use_iostream, PROBE_SAME},
+    {"iostream", make_streams, PROBE_ANY}, /* it counts */
+    {"numbers", use_iostream, PROBE_SAME},
     {"strtok", tell_strtok, PROBE_TELLS},
     {"random", tell_random, PROBE_TELLS},
     {"rand", tell_rand, PROBE_TELLS},

@@ -122,3 +122,14 @@ grep -q '"data:libdep.so:dep_count keep REASON"' json || fail "$(cat json)"
 # the library's constructors do not run at load; those of another library do
 build_lib b.so library.c -- -DCONSTRUCTOR -L. -ldep -Wl,-rpath,"\$ORIGIN"
 changes libdep.so dep_count nothing
+
+# a stream that init has taken apart is not as those are that nobody has touched
+if [ $LIBC = glibc ]; then
+  echo '#include <iostream>
+extern "C" int urf_init(void) { return 0; }
+extern "C" int untie(void) { return !std::cin.tie(0); }
+extern "C" int print(void) { std::cout << std::hex << 5 << std::flush; return 0; }' >streams.cc
+  build_lib b.so streams.cc
+  changes libstdc++.so.6 _ZSt3cin untie
+  changes libstdc++.so.6 _ZSt4cout print
+fi
