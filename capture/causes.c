@@ -184,7 +184,7 @@ static int vary(struct study *s, unsigned seed, enum thing thing, int64_t ahead,
       continue;
     f->varies |= thing;
     s->steps[i] &=
-        alike && thing == THING_TIME &&
+        alike && (thing == THING_TIME || thing == THING_CPU) &&
         goes_with_clock(s->base.region + f->offset, c.region + f->offset, f->size, (uint64_t)ahead);
   }
   capture_free(&c);
@@ -205,6 +205,10 @@ static int vary_all(struct study *s, struct error *e)
       {THING_TIME, 1, SECOND},
       {THING_TIME, 1, 60 * SECOND},
       {THING_TIME, 1, 3600 * SECOND},
+      {THING_CPU, 1, FRACTION},
+      {THING_CPU, 1, SECOND},
+      {THING_CPU, 1, 60 * SECOND},
+      {THING_CPU, 1, 3600 * SECOND},
       {THING_COUNTER, 1, 0},
       {THING_NAME, 1, 0},
       {THING_ADDRESS, 2, 0},
@@ -259,7 +263,7 @@ static void judge_plain(struct study *s)
       f->varies = THING_OTHER;
     if (f->cause != FIND_VARIES)
       continue;
-    f->plain = s->steps[i] && f->varies == THING_TIME;
+    f->plain = s->steps[i] && (f->varies == THING_TIME || f->varies == THING_CPU);
     if (!f->plain && is_id(s->w, f->offset, f->size)) {
       f->plain = true;
       f->varies = THING_PROCESS;

@@ -122,7 +122,8 @@ static const struct start *start(void)
   s.lead = round_hour(s.at[CLOCK_REALTIME]) - s.at[CLOCK_REALTIME];
   for (clockid_t id = 0; id < CLOCKS; id++) /* whole seconds, so that no unit is rounded */
     s.at[id] = (s.at[id] + s.lead) / SECOND * SECOND;
-  s.at[CLOCK_PROCESS_CPUTIME_ID] = s.at[CLOCK_THREAD_CPUTIME_ID] = 0;
+  s.at[CLOCK_PROCESS_CPUTIME_ID] = s.at[CLOCK_THREAD_CPUTIME_ID] =
+      SECOND; /* 0 might go unnoticed */
   return &s;
 }
 
@@ -135,11 +136,24 @@ static int64_t ahead(const struct clock *c)
   return start()->lead + c->shift + (int64_t)c->calls * STEP - passed;
 }
 
+static bool is_of_cpu(clockid_t id)
+{
+  return id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID;
+}
+
+enum thing clock_thing(const struct user_regs_struct *regs)
+{
+  return regs->REG_SYSCALL == SYS_clock_gettime && is_of_cpu((clockid_t)regs->REG_ARG1)
+             ? THING_CPU
+             : THING_TIME;
+}
+
 /* What the clock shows to a process that asks. */
 static struct timespec show(struct clock *c, clockid_t id)
 {
-  int64_t t = c->steady ? start()->at[id] + c->shift + (int64_t)c->calls++ * STEP
-                        : kernel_time(id) + c->shift;
+  const int64_t shift = is_of_cpu(id) ? c->used : c->shift;
+  int64_t t =
+      c->steady ? start()->at[id] + shift + (int64_t)c->calls++ * STEP : kernel_time(id) + shift;
   return (struct timespec){t / SECOND, t % SECOND};
 }
 

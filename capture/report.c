@@ -109,10 +109,12 @@ static const struct {
     {THING_TIME, "the time"},
     {THING_PROCESS, "the process id"},
     {THING_RANDOM, "random numbers (getrandom, AT_RANDOM, /dev/urandom)"},
+    {THING_CPU, "the CPU time that init has used"},
     {THING_COUNTER, "the processor's time stamp counter"},
     {THING_NAME, "the name of the program"},
-    {THING_OTHER, "what turf cannot hold still (random numbers of the processor, CPU time, threads "
-                  "that race)"},
+    {THING_OTHER,
+     "what turf cannot hold still (random numbers of the processor, getrusage, threads "
+     "that race)"},
 };
 
 char *report_things(unsigned set)

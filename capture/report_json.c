@@ -15,7 +15,7 @@ static const struct {
 } things[] = {
     {THING_ADDRESS, "address"}, {THING_TIME, "time"},       {THING_PROCESS, "process"},
     {THING_RANDOM, "random"},   {THING_COUNTER, "counter"}, {THING_NAME, "name"},
-    {THING_OTHER, "other"},
+    {THING_CPU, "cpu"},         {THING_OTHER, "other"},
 };
 
 static json_t *text_or_null(char *text)

@@ -172,12 +172,14 @@ void report_plain(FILE *f, const struct library *lib, const struct plan *plan,
   for (size_t i = 0; i < plan->plain.n && i < SHOWN; i++) {
     const struct finding *x = &plan->plain.at[i];
     char *place = report_place(lib, c, x->offset), *what = report_what(lib, c, x->offset, x->size);
-    const bool id = x->varies == THING_PROCESS;
+    const char *is = x->varies == THING_PROCESS ? "id of the process that ran init"
+                     : x->varies == THING_CPU   ? "CPU time that init had used"
+                                                : "time when init ran";
     fprintf(f,
             "turf: %s: warning: %s is the %s: every process that loads the library will "
             "find that of the freeze there; set it in a function of URF_ON_THAW, or clear it with "
             "a line of the policy: %s zero REASON\n",
-            lib->path, place, id ? "id of the process that ran init" : "time when init ran", what);
+            lib->path, place, is, what);
     free(place);
     free(what);
   }

@@ -125,7 +125,10 @@ void trace_prepare(struct displacement *d)
 {
   const struct setting *s = &d->setting;
   d->clock = (struct clock){.steady = s->steady};
-  d->clock.shift = s->steady ? s->ahead : clock_shift(run_of(d));
+  if (s->varied == THING_CPU)
+    d->clock.used = s->ahead;
+  else
+    d->clock.shift = s->steady ? s->ahead : clock_shift(run_of(d));
   d->asked = THING_ADDRESS | THING_RANDOM | THING_NAME | THING_OTHER;
 }
 
@@ -220,7 +223,7 @@ static bool call_begins(int pid, struct displacement *d)
   else if (d->setting.steady && steady_call(pid, &regs, d))
     ;
   else if (regs.REG_SYSCALL != SYS_getppid) {
-    d->asked |= THING_TIME;
+    d->asked |= clock_thing(&regs);
     return clock_begin(pid, &regs, &d->clock);
   } else if (is_thread_of(pid, d->pid)) /* a child of init's has its own parent */
     child_give(pid, &regs, trace_parent(d->setting.seed));

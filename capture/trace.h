@@ -32,6 +32,8 @@ bool is_thread_of(int tid, int pid);
 /* How far the clocks of a run go before, in nanoseconds; 0 for the first. */
 int64_t clock_shift(unsigned run);
 size_t clock_filter(struct sock_filter *to, size_t room);
+/* THING_TIME or THING_CPU, by what such a call asks for. */
+enum thing clock_thing(const struct user_regs_struct *regs);
 /* At the start of such a call.  True when its end has to be handled as well, by clock_end. */
 bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c);
 void clock_end(int pid, struct user_regs_struct *regs, struct clock *c);

@@ -233,7 +233,8 @@ enum thing {
   THING_RANDOM = 8,   /* getrandom(2), AT_RANDOM, /dev/urandom */
   THING_COUNTER = 16, /* of the processor: rdtsc */
   THING_NAME = 32,    /* of the program that loads it */
-  THING_OTHER = 64,   /* what cannot be held still */
+  THING_CPU = 64,     /* time that the process or thread has used, as its clocks tell */
+  THING_OTHER = 128,  /* what cannot be held still */
 };
 
 /* How a process is set up. */
@@ -241,7 +242,7 @@ struct setting {
   unsigned seed;  /* what depends on chance depends on it: displacements, clock */
   uint64_t align; /* of the library's address */
   /* Everything but OTHER is the same in all processes with this seed, apart from what is varied: the
-   * time by so many nanoseconds. */
+   * time, or the CPU time, by so many nanoseconds. */
   bool steady;
   enum thing varied; /* or 0 */
   bool memcheck;     /* under valgrind, which gives most things their places */
@@ -281,6 +282,7 @@ void process_setup(void);
 
 struct clock {
   int64_t shift;  /* nanoseconds that the clocks go before */
+  int64_t used;   /* and those of processes and threads, when steady */
   bool steady;    /* they go on by */
   uint64_t calls; /* when they are asked */
 };
