@@ -1,5 +1,5 @@
-/* What init makes of its environment and of the directory that it runs in, which are the same in all runs:
- * --env and --cwd say what they are.  Who freezes should know when something else would have come out. */
+/* What init makes of its environment, of the directory that it runs in and of the date, which are the same in
+ * all runs: --env and --cwd say what the first two are.  Who freezes should know when something else would have come out. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +62,14 @@ static void compare(struct place_list *l, const struct work *w, const struct cap
 }
 
 /* 0 as well when init did not come to its end, which *failed then says. */
-static int observe(struct work *w, const struct options *o, struct capture *c, bool *failed,
-                   struct error *e)
+static int observe(struct work *w, const struct options *o, int64_t ahead, struct capture *c,
+                   bool *failed, struct error *e)
 {
-  const struct setting setting = {.seed = 1, .align = w->runs[0].align, .steady = true};
+  const struct setting setting = {.seed = 1,
+                                  .align = w->runs[0].align,
+                                  .steady = true,
+                                  .varied = ahead ? THING_TIME : 0,
+                                  .ahead = ahead};
   struct error own = {0};
   *failed = capture_take(c, o, &w->lib, w->lib.path, &setting, true, w->cache, &own) != 0;
   int status = *failed && own.status != REFUSED ? fail(e, own.status, "%s", own.text) : 0;
@@ -73,14 +77,14 @@ static int observe(struct work *w, const struct options *o, struct capture *c, b
   return status;
 }
 
-/* With other options than those of base: whether that changes anything, and a warning when it does. */
-static int try(struct work *w, const struct options *o, const struct capture *base,
+/* With other options than those of base, or so many nanoseconds later: whether that changes anything, and a warning when it does. */
+static int try(struct work *w, const struct options *o, int64_t ahead, const struct capture *base,
                const char *what, const char *now, bool *changed, struct error *e)
 {
   struct capture c = {0};
   struct place_list l = {0};
   bool failed;
-  if (observe(w, o, &c, &failed, e)) {
+  if (observe(w, o, ahead, &c, &failed, e)) {
     capture_free(&c);
     return -1;
   }
@@ -89,7 +93,7 @@ static int try(struct work *w, const struct options *o, const struct capture *ba
   put_bytes(&l.text, "", 1);
   *changed = failed || l.n;
   if (what && failed)
-    fprintf(stderr, "turf: %s: warning: init does not succeed in every %s; it is frozen for %s\n",
+    fprintf(stderr, "turf: %s: warning: init does not succeed with every %s; it is frozen for %s\n",
             w->lib.path, what, now);
   else if (what && l.n)
     fprintf(stderr,
@@ -114,16 +118,27 @@ static int try_both(struct work *w, const struct capture *base, struct error *e)
       *PUSH(&other.env) = variables[i];
   both = other;
   both.cwd = moved.cwd;
-  int status = try(w, &both, base, NULL, NULL, &changed, e);
+  int status = try(w, &both, 0, base, NULL, NULL, &changed, e);
   if (!status && changed)
-    status =
-        try(w, &other, base, "environment", "one that holds what --env names and nothing else",
-            &changed, e) ||
-                try(w, &moved, base, "working directory", w->o->cwd ? w->o->cwd : "/", &changed, e)
-            ? -1
-            : 0;
+    status = try(w, &other, 0, base, "environment",
+                 "one that holds what --env names and nothing else", &changed, e) ||
+                     try(w, &moved, 0, base, "working directory", w->o->cwd ? w->o->cwd : "/",
+                         &changed, e)
+                 ? -1
+                 : 0;
   free(other.env.at);
   return status;
+}
+
+/* Runs and causes differ by hours (see clock.c): what init has made of the day, the month and the year is the
+ * same in all of them. */
+static int try_date(struct work *w, const struct capture *base, struct error *e)
+{
+  const int64_t day = INT64_C(86400000000000);
+  bool changed;
+  if (!(process_asked(base->process) & THING_TIME))
+    return 0;
+  return try(w, w->o, 400 * day, base, "date", "that of the freeze", &changed, e);
 }
 
 int look_around(struct work *w, struct error *e)
@@ -131,9 +146,9 @@ int look_around(struct work *w, struct error *e)
   struct capture base = {0};
   bool failed;
   progress(w, "looking at environment and directory", 0, 0);
-  int status = observe(w, w->o, &base, &failed, e);
+  int status = observe(w, w->o, 0, &base, &failed, e);
   if (!status && !failed)
-    status = try_both(w, &base, e);
+    status = try_both(w, &base, e) || try_date(w, &base, e) ? -1 : 0;
   capture_free(&base);
   return status;
 }

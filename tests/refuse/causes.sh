@@ -180,8 +180,13 @@ freeze around.so frozen.so --env HOME=/x --cwd /usr 2>stderr
 cat stderr
 ! grep -q 'environment' stderr || fail "a warning of what --env names"
 grep -q 'with the working directory (it+0 .*right for /usr$' stderr || fail "no warning of the directory"
+library around 'int it; static char *made' 'time_t now = time(0); it = gmtime(&now)->tm_year;
+  made = malloc(20); strftime(made, 20, "%A", gmtime(&now))'
+freeze around.so frozen.so 2>stderr
+cat stderr
+grep -q 'vary with the date (it+0' stderr || fail "the date is not warned of"
 library around 'int it' 'if (getenv("HOME")) exit(3); it = 7'
 freeze around.so frozen.so 2>stderr
 cat stderr
-grep -q 'does not succeed in every environment' stderr || fail "a failing init is not warned of"
+grep -q 'does not succeed with every environment' stderr || fail "a failing init is not warned of"
 ! grep -q 'working directory' stderr || fail "a warning of the directory"
