@@ -192,6 +192,20 @@ void answer(FILE *out) { fprintf(out, "%d\n", *text); }
 END
 expect_refusal 1 "MADV_DONTNEED, for a file's pages that are writable" "$TURF" freeze reread.so -o "$OUT"
 
+finding grown <<'END'
+static char *text;
+int urf_init(void)
+{
+  int fd = open("/proc/self/exe", O_RDONLY);
+  text = mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+  close(fd);
+  text = mremap(text, 4096, 8192, MREMAP_MAYMOVE);
+  return text == MAP_FAILED ? 77 : 0;
+}
+void answer(FILE *out) { fprintf(out, "%d\n", text[4096]); }
+END
+expect_refusal 1 'returned 77' "$TURF" freeze grown.so -o "$OUT"
+
 for kind in 'PROT_READ, MAP_SHARED' 'PROT_READ | PROT_EXEC, MAP_PRIVATE'; do
   finding file <<END
 static char *text;
