@@ -158,9 +158,13 @@ static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, ui
   return LOWEST + draw(d->setting.seed, step) % range / align * align;
 }
 
-/* glibc asks for the library's file, or first for room that it finds an aligned place in. */
-static bool is_library(int pid, const struct displacement *d, int fd)
+/* glibc asks for the library's file, or first for room that it finds an aligned place in; both with the
+ * preferred base as a hint, if there is one. */
+static bool is_library(int pid, const struct displacement *d, const struct user_regs_struct *regs)
 {
+  const int fd = (int)regs->REG_ARG5;
+  if (fd < 0)
+    return regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
   char link[64], target[4096];
   snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, fd);
   ssize_t n = readlink(link, target, sizeof target - 1);
@@ -192,14 +196,13 @@ static void note_stack(int tid, struct displacement *d)
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
-  bool file = (int)regs->REG_ARG5 >= 0;
-  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !file) || regs->REG_ARG2 > HIGHEST - LOWEST)
+  const bool library = is_library(pid, d, regs), file = (int)regs->REG_ARG5 >= 0;
+  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !file && !library) ||
+      regs->REG_ARG2 > HIGHEST - LOWEST)
     return;
   /* copies of the process that make experiments must not change where its own mappings are */
   const bool own = is_thread_of(pid, d->pid);
   const uint64_t step = own ? ++d->step : CHILDREN + ++d->steps_of_children;
-  const bool library = file ? is_library(pid, d, (int)regs->REG_ARG5)
-                            : regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
   regs->REG_ARG1 = library && d->fixed        ? d->fixed
                    : library && run_of(d) < 3 ? place_of_library(d)
                                               : place_of_mapping(d, step, regs->REG_ARG2,
