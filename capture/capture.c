@@ -282,6 +282,16 @@ static int ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct 
   return line && strcmp(line, "bytes") == 0 ? 0 : unexpected(c->lib, line, e);
 }
 
+/* Where .bss is a segment of its own, as one that is aligned to more than a page is, the last page of .data
+ * ends with whatever stands behind it in the file, such as symbols. */
+static void clear_gap(struct capture *c)
+{
+  const uint64_t from = c->lib->data_size, to = c->lib->note.bss - c->lib->note.data;
+  for (uint64_t at = from; at < to && at < c->size; at++)
+    if (c->region[at])
+      c->region[at] = 0;
+}
+
 /* Page by page, so that what init never touched stays unallocated here as well. */
 static int take_region(struct capture *c, struct error *e)
 {
@@ -302,6 +312,7 @@ static int take_region(struct capture *c, struct error *e)
       return -1;
     copy_sparse(c->region + at, chunk, n);
   }
+  clear_gap(c);
   return 0;
 }
 

@@ -146,3 +146,12 @@ END_C
   expect_refusal 1 'fallback fail' "$TURF" freeze waits.so -o "$OUT" --time-limit 5
   freeze waits.so waits-c.so --fallback fail
 fi
+
+# .bss in a segment of its own: the last page of .data is filled up with what stands behind it in the file
+echo 'static char room[100] __attribute__((aligned(1 << 21)));
+int urf_init(void) { room[3] = 4; return 0; }' >room.c
+build_lib room-b.so room.c -- $flag -g
+freeze room-b.so room-c.so --fixed -q
+run "$TURF" verify -q room-c.so
+freeze room-b.so room-c.so -q
+run "$TURF" verify -q room-c.so
