@@ -1,4 +1,4 @@
-/* atexit, __cxa_atexit, __cxa_thread_atexit and pthread_atfork, bound inside the library: what init registers (destructors
+/* atexit, __cxa_atexit, __cxa_thread_atexit(_impl) and pthread_atfork, bound inside the library: what init registers (destructors
  * of C++ statics among it) is remembered in the image and registered again at load, in the same
  * order. */
 
@@ -14,6 +14,7 @@ typedef void handler(void);
 
 BOUND int __cxa_atexit(void (*fn)(void *), void *arg, void *dso);
 BOUND int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso);
+BOUND int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso);
 BOUND int atexit(handler *fn);
 BOUND int __register_atfork(handler *prepare, handler *parent, handler *child, void *dso);
 extern HIDDEN void *__dso_handle __attribute__((weak));
@@ -70,13 +71,25 @@ int __cxa_atexit(void (*fn)(void *), void *arg, void *dso)
 }
 
 /* Destructors of C++ thread_local objects: those of the thread that runs init are its heir's. */
-int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso)
+static int at_thread_exit(void (*fn)(void *), void *arg, void *caller)
 {
   const struct registration r = {.fn = fn, .thread = 1, .arg = arg};
-  (void)dso;
   if (S->capture && S->thread == (uintptr_t)HOST(pthread_self)())
-    return remember(&r, CALLER) ? -1 : 0;
+    return remember(&r, caller) ? -1 : 0;
   return thread_exit_to_host(fn, arg);
+}
+
+int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso)
+{
+  (void)dso;
+  return at_thread_exit(fn, arg, CALLER);
+}
+
+/* glibc's, which the function above calls when it is that of a C++ library linked in; Rust does, too. */
+int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso)
+{
+  (void)dso;
+  return at_thread_exit(fn, arg, CALLER);
 }
 
 int atexit(handler *fn)
