@@ -9,7 +9,8 @@
 
 #define NOTE (&__urf_note)
 
-/* A copy of the variables; NULL when init has left them as they were. */
+/* A copy of the variables, allocated by tls_seal, as policies call it; NULL when init has left them as they
+ * were. */
 static void *saved;
 
 struct block {
@@ -57,7 +58,7 @@ void tls_seal(void)
   size_t at = 0;
   while (b.at && at < b.size && b.at[at] == (at < b.filled ? b.image[at] : 0))
     at++;
-  if (b.at && at < b.size && (saved = urf_malloc(b.size, 0)))
+  if (b.at && at < b.size && (saved = urf_malloc(b.size, (void *)(uintptr_t)tls_seal)))
     memcpy(saved, b.at, b.size);
 }
 

@@ -49,6 +49,10 @@ static int start(void)
   if (!PyStatus_Exception(status))
     status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
+  /* A collection leaves its lists in the order in which it comes upon objects, also in sets keyed by
+   * addresses: none before those are empty, see settle. */
+  if (!PyStatus_Exception(status))
+    PyGC_Disable();
   return PyStatus_Exception(status) ? -1 : 0;
 }
 
@@ -65,6 +69,7 @@ int urf_init(void)
   if (!done)
     PyErr_Print();
   Py_XDECREF(done);
+  PyGC_Enable();
   return !done;
 }
 

@@ -1,6 +1,6 @@
 # What the Python test keeps: an interpreter with modules of the standard library, and the things
 # that a program makes when it starts.
-import abc, argparse, ast, collections, contextlib, copy, csv, dataclasses, datetime, enum
+import _abc, abc, argparse, ast, collections, contextlib, copy, csv, dataclasses, datetime, enum
 import functools, gc, hashlib, heapq, inspect, io, itertools, json, logging, operator, os, pathlib
 import pickle, pprint, queue, random, re, shlex, signal, string, struct, subprocess, sys, tempfile
 import textwrap, threading, time, traceback, types, typing, unittest, weakref
@@ -108,7 +108,7 @@ def counter():
 fibonacci(80)
 shapes = [Square(n) if n % 3 else Circle(n) for n in range(60)]
 names = {shape: f"shape-{n}" for n, shape in enumerate(shapes)}  # hashed by address
-chosen = frozenset(shapes[::7])
+chosen = set(shapes[::7])
 handlers = {Square: "squares", Circle: "circles", int: "numbers", None: "nothing", len: "lengths"}
 weak = weakref.WeakKeyDictionary({shape: n for n, shape in enumerate(shapes)})
 items = {f"item-{n}": Item(f"item-{n}", n * 7919 % 997 / 8, [f"t{n % 5}"]) for n in range(3000)}
@@ -140,6 +140,7 @@ def by_address(key):
 def settle():
     """Before the freeze: what depends on addresses, time or chance is emptied or put aside."""
     global keyed
+    gc.disable()
     random.seed(0)
     logging._startTime = None
     main = threading.main_thread()
@@ -150,10 +151,15 @@ def settle():
     for it in everything:
         if isinstance(it, functools._lru_cache_wrapper):
             it.cache_clear()
-    keyed = [(it, list(it.items() if isinstance(it, dict) else it)) for it in everything
+        elif isinstance(it, abc.ABCMeta):  # filled in the order of a set of classes
+            _abc._reset_caches(it)
+    # Places in the heap have one order wherever it is; that of a set depends on their hashes.
+    keyed = [(it, list(it.items()) if isinstance(it, dict) else sorted(it, key=id)) for it in everything
              if isinstance(it, (dict, set)) and any(map(by_address, it))]
     for it, contents in keyed:
         it.clear()
+    del everything, it, contents
+    gc.enable()
     gc.collect()
 
 
