@@ -88,6 +88,16 @@ $CC_CMD $WARN -I"$TESTS/../loader" ask.c -o ask -ldl
 section() { # NAME FIELD
   readelf -SW b.so | sed 's/^ *\[ *[0-9]*\]//' | awk -v name="$1" '$1 == name { print "0x" $3 }'
 }
+# count: what both say of one load; a busy kernel now and then has more pages for itself, never fewer
+count() {
+  for _ in 1 2 3 4 5 6; do
+    run env URF_DEBUG=1 ./ask ./c.so $start $end >out.txt 2>debug
+    cat out.txt debug
+    read -r words imports pages time private <out.txt
+    [ $private -gt $pages ] || break
+  done
+  [ $pages = $private ] || fail "the kernel says that $private pages were written, not $pages"
+}
 sources=stats.c
 [ -z "$CXX_CMD" ] || sources='stats.c stats.cc'
 for source in $sources; do
@@ -98,14 +108,11 @@ for source in $sources; do
   start=$(section .data) end=$(section .urf.heap)
   end=$(printf '0x%x' $((end + 300 * 3100)))
   for _ in 1 2 3; do
-    run env URF_DEBUG=1 ./ask ./c.so $start $end >out.txt 2>debug
-    cat out.txt debug
-    read -r words imports pages time private <out.txt
+    count
     case "$words $imports $time" in
     3[23]?" 2 1") ;;
     *) fail "counts: $(cat out.txt)" ;;
     esac
-    [ $pages = $private ] || fail "the kernel says that $private pages were written, not $pages"
     [ $pages -gt 10 ] || fail "too few pages: $(cat out.txt)"
     grep -q "relocated: $words; imports bound: $imports; pages written: $pages; nanoseconds: [1-9]" \
       debug || fail "URF_DEBUG says otherwise"
@@ -119,9 +126,6 @@ build_lib b.so stats.c -- -I"$TESTS/../loader" -Wl,-z,now -pthread $base
 start=$(section .data) end=$(section .urf.heap)
 end=$(printf '0x%x' $((end + 300 * 3100)))
 freeze b.so c.so -q
-run ./ask ./c.so $start $end >out.txt
-read -r words imports pages time private <out.txt
-cat out.txt
+count
 case "$words $imports $time" in "0 2 1") ;; *) fail "at the preferred base: $(cat out.txt)" ;; esac
-[ $pages = $private ] || fail "the kernel says that $private pages were written, not $pages"
 [ $pages -lt 6 ] || fail "so much was written at the preferred base: $(cat out.txt)"
