@@ -350,16 +350,9 @@ static int by_address(const void *a, const void *b)
 
 char *debug_variable(struct debug *d, uint64_t address, bool pointer, struct debug_type *to)
 {
-  size_t lo = 0, hi = d->variables.n;
+  const size_t n = COUNT_BELOW(&d->variables, address, address + 1);
   Dwarf_Die type;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (d->variables.at[middle].address <= address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  struct variable *v = lo ? &d->variables.at[lo - 1] : NULL;
+  struct variable *v = n ? &d->variables.at[n - 1] : NULL;
   if (!v || address - v->address >= v->size || !type_of(&v->die, &type))
     return NULL;
   return way_to(d, xprintf("%s%s", v->scope, dwarf_diename(&v->die)), type, address - v->address,

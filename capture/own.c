@@ -63,17 +63,11 @@ static bool is_about(const struct own *own, uint64_t address)
 static size_t find(const struct owns *o, uint64_t address, size_t *found, size_t room)
 {
   const struct library *lib = o->lib;
-  size_t lo = 0, hi = lib->owns.n, n = 0;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (lib->owns.at[middle].value <= address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  for (; lo && o->reach[lo - 1] >= address && n < room; lo--)
-    if (is_about(&lib->owns.at[lo - 1], address))
-      found[n++] = lo - 1;
+  size_t n = 0;
+  for (size_t i = COUNT_BELOW(&lib->owns, value, address + 1);
+       i && o->reach[i - 1] >= address && n < room; i--)
+    if (is_about(&lib->owns.at[i - 1], address))
+      found[n++] = i - 1;
   return n;
 }
 

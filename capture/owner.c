@@ -7,15 +7,8 @@
 
 static size_t find(const struct owners *o, uint64_t address)
 {
-  size_t lo = 0, hi = o->blocks.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (o->blocks.at[middle].start <= address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo && address - o->blocks.at[lo - 1].start < o->blocks.at[lo - 1].size ? lo - 1 : SIZE_MAX;
+  const size_t n = COUNT_BELOW(&o->blocks, start, address + 1);
+  return n && address - o->blocks.at[n - 1].start < o->blocks.at[n - 1].size ? n - 1 : SIZE_MAX;
 }
 
 /* 0 for blocks with the same name for a policy; those without one come last. */

@@ -308,15 +308,8 @@ static char *bind_heap(struct policy_line *l, const struct target *t, const stru
 /* Whether the address lies inside of a word that the dynamic linker writes. */
 static bool is_in_slot(const struct library *lib, uint64_t address)
 {
-  size_t lo = 0, hi = lib->slots.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (lib->slots.at[middle].address < address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo && address < lib->slots.at[lo - 1].address + lib->word;
+  const size_t n = COUNT_BELOW(&lib->slots, address, address);
+  return n && address < lib->slots.at[n - 1].address + lib->word;
 }
 
 static bool cuts_slot(const struct policy_line *l, const struct library *lib)

@@ -42,15 +42,7 @@ static void list_edges(struct roots *r, const struct plan *plan, const struct ca
 /* The first edge from that address on. */
 static size_t first_edge(const struct roots *r, uint64_t word)
 {
-  size_t lo = 0, hi = r->edges.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (r->edges.at[middle].word < word)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo;
+  return COUNT_BELOW(&r->edges, word, word);
 }
 
 struct queue {

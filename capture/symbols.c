@@ -104,16 +104,8 @@ int symbols_read(struct elf_file *f, struct library *lib)
 /* Labels without a size, within a function of assembler say, do not hide what they are in. */
 const struct symbol *library_symbol(const struct library *lib, uint64_t address)
 {
-  size_t lo = 0, hi = lib->symbols.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (lib->symbols.at[middle].value <= address)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  while (lo--) {
-    const struct symbol *s = &lib->symbols.at[lo];
+  for (size_t i = COUNT_BELOW(&lib->symbols, value, address + 1); i--;) {
+    const struct symbol *s = &lib->symbols.at[i];
     if (s->value == address || address - s->value < s->size)
       return s;
     if (s->size)
@@ -127,17 +119,10 @@ static void mark_twins(struct library *lib, const struct candidate *other)
 {
   const size_t n = strcspn(other->name, "@");
   const uint64_t end = other->s.value + other->s.size + !other->s.size;
-  size_t lo = 0, hi = lib->owns.n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (lib->owns.at[middle].value < other->s.value)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  for (; lo < lib->owns.n && lib->owns.at[lo].value < end; lo++) {
-    const char *name = lib->owns.at[lo].name;
-    lib->owns.at[lo].twin |= strlen(name) != n || strncmp(name, other->name, n) != 0;
+  for (size_t i = COUNT_BELOW(&lib->owns, value, other->s.value);
+       i < lib->owns.n && lib->owns.at[i].value < end; i++) {
+    const char *name = lib->owns.at[i].name;
+    lib->owns.at[i].twin |= strlen(name) != n || strncmp(name, other->name, n) != 0;
   }
 }
 

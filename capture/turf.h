@@ -54,6 +54,12 @@ char *turf_lib_dir(void);
 #define PUSH(list)                                                                                 \
   (grow(&(list)->at, (list)->n, &(list)->cap, sizeof *(list)->at), &(list)->at[(list)->n++])
 void grow(void *array, size_t n, size_t *cap, size_t size);
+/* How many of n elements, size bytes apart, come before limit: each has a uint64_t at the offset key, and
+ * they are sorted by that. */
+size_t count_below(const void *at, size_t n, size_t size, size_t key, uint64_t limit);
+#define COUNT_BELOW(list, key, limit)                                                              \
+  count_below((list)->at, (list)->n, sizeof *(list)->at, offsetof(__typeof__(*(list)->at), key),   \
+              limit)
 /* qsort, also of nothing. */
 void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *));
 

@@ -197,6 +197,21 @@ void cover_add(struct cover *c, size_t offset, size_t size, size_t index)
   *PUSH(&c->list) = (struct cover_range){offset, offset + size, 0, index};
 }
 
+size_t count_below(const void *at, size_t n, size_t size, size_t key, uint64_t limit)
+{
+  size_t lo = 0;
+  while (lo < n) {
+    const size_t middle = lo + (n - lo) / 2;
+    uint64_t value;
+    memcpy(&value, (const char *)at + middle * size + key, sizeof value);
+    if (value < limit)
+      lo = middle + 1;
+    else
+      n = middle;
+  }
+  return lo;
+}
+
 void cover_sort(struct cover *c)
 {
   size_t reach = 0;
