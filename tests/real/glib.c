@@ -9,10 +9,7 @@
 
 #include "urf.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
+#include "library.h"
 
 enum { WORDS = 20000, THINGS = 3000, QUARKS = 500 };
 

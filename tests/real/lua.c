@@ -4,18 +4,9 @@
 #include <lualib.h>
 #include <stdio.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "library.h"
 
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
-
-/* lua.lua, without a file to be found at run time */
-__asm__(".pushsection .rodata\n"
-        "script: .incbin \"lua.lua\"\n"
-        "script_end:\n"
-        ".popsection");
-extern const char script[] __attribute__((visibility("hidden")));
-extern const char script_end[] __attribute__((visibility("hidden")));
+SCRIPT("lua.lua");
 
 static lua_State *L;
 
@@ -43,20 +34,9 @@ static void call(FILE *out, const char *function)
   lua_pop(L, 1);
 }
 
-void answer(FILE *out)
-{
-  call(out, "answer");
-}
-
-void mutate(FILE *out)
-{
-  call(out, "mutate");
-}
-
-void fresh(FILE *out)
-{
-  call(out, "fresh");
-}
+IN_SCRIPT(answer)
+IN_SCRIPT(mutate)
+IN_SCRIPT(fresh)
 
 /* Runs the finalizers and frees every block; urf_init may follow. */
 void finish(FILE *out)

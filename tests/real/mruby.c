@@ -7,18 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "library.h"
 
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
-
-/* mruby.rb, without a file to be found at run time */
-__asm__(".pushsection .rodata\n"
-        "script: .incbin \"mruby.rb\"\n"
-        "script_end:\n"
-        ".popsection");
-extern const char script[] __attribute__((visibility("hidden")));
-extern const char script_end[] __attribute__((visibility("hidden")));
+SCRIPT("mruby.rb");
 
 static mrb_state *mrb;
 
@@ -87,20 +78,9 @@ static void call(FILE *out, const char *function)
   mrb_gc_arena_restore(mrb, arena);
 }
 
-void answer(FILE *out)
-{
-  call(out, "answer");
-}
-
-void mutate(FILE *out)
-{
-  call(out, "mutate");
-}
-
-void fresh(FILE *out)
-{
-  call(out, "fresh");
-}
+IN_SCRIPT(answer)
+IN_SCRIPT(mutate)
+IN_SCRIPT(fresh)
 
 /* Frees every object and block; urf_init may follow. */
 void finish(FILE *out)

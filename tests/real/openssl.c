@@ -16,10 +16,7 @@
 
 #include "urf.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
+#include "library.h"
 
 #ifdef ONE_PID
 pid_t getpid(void)

@@ -5,18 +5,9 @@
 #include <dlfcn.h>
 #include <urf.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "library.h"
 
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
-EXPORT void suite(FILE *out);
-
-/* python.py, without a file to be found at run time */
-__asm__(".pushsection .rodata\n"
-        "script: .incbin \"python.py\"\n"
-        " .byte 0\n"
-        ".popsection");
-extern const char script[] __attribute__((visibility("hidden")));
+SCRIPT("python.py");
 
 static PyObject *names; /* of python.py */
 

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
+#include "library.h"
 
 static sqlite3 *db;
 static sqlite3_stmt *lookup;

@@ -5,18 +5,9 @@
 #include <tcl.h>
 #include <ucontext.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "library.h"
 
-EXPORT int urf_init(void);
-EXPORT void answer(FILE *out), mutate(FILE *out), finish(FILE *out), fresh(FILE *out);
-EXPORT void suite(FILE *out);
-
-/* tcl.tcl, without a file to be found at run time */
-__asm__(".pushsection .rodata\n"
-        "script: .incbin \"tcl.tcl\"\n"
-        ".byte 0\n"
-        ".popsection");
-extern const char script[] __attribute__((visibility("hidden")));
+SCRIPT("tcl.tcl");
 
 static Tcl_Interp *interp;
 
@@ -60,20 +51,9 @@ static void call(FILE *out, const char *procedure)
   fprintf(out, "%s\n", Tcl_GetStringResult(interp));
 }
 
-void answer(FILE *out)
-{
-  call(out, "answer");
-}
-
-void mutate(FILE *out)
-{
-  call(out, "mutate");
-}
-
-void fresh(FILE *out)
-{
-  call(out, "fresh");
-}
+IN_SCRIPT(answer)
+IN_SCRIPT(mutate)
+IN_SCRIPT(fresh)
 
 /* Tcl's own tests, those files that the environment names, at the level that they expect.  Results go
  * to stdout. */
