@@ -1,6 +1,7 @@
 # make            build/bin/turf, build/lib/liburf.a, build/lib/urf.ld, build/include/urf.h
 # make demo       freeze a SQLite database        make check   the whole test-suite
 #                                                 TESTS='PATTERN...' JOBS=2: see tests/run
+# make bench      what is fast, and how fast: BENCH='--quick', BENCH='load/dense/128M', see bench/bench.py
 # make install    PREFIX=/usr/local DESTDIR=      make lint    warnings, format, shell scripts
 CC = gcc
 NM = nm
@@ -9,6 +10,7 @@ CFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
 TESTS =
+BENCH =
 JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
 MACHINE = x86_64
@@ -107,6 +109,10 @@ install: all
 demo: all
 	TURF=$(abspath $(B))/bin/turf CC="$(CC)" OUT=$(abspath $(B))/demo examples/sqlite/demo.sh
 
+bench: all
+	set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib OUT=$(abspath $(B))/bench CC="$(CC)" \
+	  bench/bench.py $(BENCH)
+
 # The patterns are for tests/run, not for the shell.
 check: all
 	set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
@@ -115,12 +121,12 @@ check: all
 lint:
 	$(MAKE) B=$(B)/lint-gcc CC=gcc WERROR=-Werror all
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
-	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests, \
+	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests bench, \
 	  $(dir)/*.[ch] $(dir)/*/*.[ch] $(dir)/*/*.cc $(dir)/*/*/*.[ch]))
 	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all install demo check lint clean
+.PHONY: all install demo bench check lint clean
 .DELETE_ON_ERROR:

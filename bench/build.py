@@ -1,0 +1,122 @@
+"""What is measured is built here, once for each state of turf, below build/bench."""
+
+import os
+import pathlib
+import subprocess
+
+from measure import Unavailable, fail, numbers
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent
+OUT = pathlib.Path(os.environ.get("OUT", TOP / "build" / "bench"))
+TURF = pathlib.Path(os.environ.get("TURF", TOP / "build" / "bin" / "turf"))
+LIB = pathlib.Path(os.environ.get("LIBDIR", TOP / "build" / "lib"))
+CC = os.environ.get("CC", "gcc").split()
+WARNINGS = "-std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes".split()
+OF_TURF = [TURF, LIB / "liburf.a", LIB / "urf.ld"]
+
+MI = 1 << 20
+WORD = 8
+LINKED_AT_MOST = MI  # what the dynamic linker relocates is linked by cc up to here, by plain.c above
+BASE = 0x2A0000000000  # preferred: below everything that Linux places by itself
+
+
+def call(command, **how):
+    command = [str(word) for word in command]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    if done.returncode:
+        fail(f"status {done.returncode}: {' '.join(command)}\n{done.stderr}")
+    return done.stdout
+
+
+def make(target, sources, command):
+    """Runs command when target is missing or older than one of sources."""
+    target = OUT / target
+    newest = max(source.stat().st_mtime_ns for source in sources)
+    if not target.exists() or target.stat().st_mtime_ns <= newest:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        call(command(target))
+        os.sync()  # what is being written to disk would be measured with it
+    return target
+
+
+def program(name):
+    source = HERE / f"{name}.c"
+    return make(name, [source, HERE / "pattern.h"],
+                lambda out: CC + ["-O2"] + WARNINGS + [source, "-o", out, "-ldl"])
+
+
+def link_turf(target, source, heap, base=0, flags=()):
+    """A turf library of one C file."""
+    flags = list(flags) + ([f"-Wl,-Ttext-segment={base:#x}"] if base else [])
+    return make(target, [source, HERE / "pattern.h"] + OF_TURF[1:],
+                lambda out: CC + ["-O2", "-shared", "-fPIC"] + WARNINGS + [f"-I{LIB}/../include", source,
+                  "-o", out, f"-L{LIB}", "-T", "urf.ld", f"-Wl,--defsym=__urf_heap_size={heap}"] + flags)
+
+
+def freeze(target, library, *options):
+    return make(target, [library] + OF_TURF,
+                lambda out: [TURF, "freeze", "-q", library, "-o", out, *options])
+
+
+class Image:
+    """A synthetic image of size bytes, see pattern.h: every word a pointer (1), one in 4, 64 or 512, or those
+    of one page in 16 (0)."""
+
+    def __init__(self, size, every):
+        self.size, self.every = size, every
+        self.name = f"{size_name(size)}-{every}"
+        self.pointers = size // WORD // (every or 16)
+
+    def turf(self, base=0):
+        flags = [f"-DWORDS={self.size // WORD}", f"-DEVERY={self.every}"]
+        name = f"turf-{self.name}{'-base' if base else ''}.so"
+        return link_turf(name, HERE / "state.c", self.size + MI, base, flags)
+
+    def frozen(self, base=0):
+        check_room(24 * self.size, 4 * self.size)
+        return self.checked(freeze(f"urf-{self.name}{'-base' if base else ''}.so", self.turf(base)))
+
+    def plain(self, kind):
+        """The same words as initialised data, for the dynamic linker to relocate."""
+        writer, target = program("plain"), f"{kind}-{self.name}.so"
+        if self.size <= LINKED_AT_MOST:
+            words = make(f"words-{self.name}.s", [writer],
+                         lambda out: [writer, out, self.size // WORD, self.every, "s"])
+            flags = ["-Wl,-z,pack-relative-relocs"] if kind == "relr" else []
+            library = make(target, [words], lambda out: CC + ["-shared", words, "-o", out] + flags)
+        else:
+            check_room(0, 2 * self.size + (24 * self.pointers if kind == "rela" else 0))
+            library = make(target, [writer],
+                           lambda out: [writer, out, self.size // WORD, self.every, kind])
+        return self.checked(library)
+
+    def checked(self, library):
+        """All words are what they have to be, when the library is loaded."""
+        stamp = library.with_suffix(".checked")
+        if not stamp.exists() or stamp.stat().st_mtime_ns <= library.stat().st_mtime_ns:
+            if numbers([program("load"), "-c", library])["checked"] != self.size // WORD:
+                fail(f"{library}: has another number of words")
+            stamp.touch()
+        return library
+
+
+def size_name(size):
+    for unit, letter in ((1 << 30, "G"), (MI, "M"), (1 << 10, "K")):
+        if size >= unit:
+            return f"{size // unit}{letter}"
+    return str(size)
+
+
+def memory_available():
+    with open("/proc/meminfo") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable"))
+
+
+def check_room(memory, disk):
+    if memory_available() < memory:
+        raise Unavailable(f"needs {memory >> 20} MiB of memory")
+    OUT.mkdir(parents=True, exist_ok=True)
+    state = os.statvfs(OUT)
+    if state.f_bavail * state.f_frsize < disk:
+        raise Unavailable(f"needs {disk >> 20} MiB of disk")

@@ -1,0 +1,76 @@
+"""Synthetic images: the load of the frozen library, against the dynamic linker with the same words, and
+against the least that writing them costs."""
+
+import json
+import subprocess
+
+from build import MI, TURF, Image, call, program
+from measure import in_turns, numbers, ratio
+
+
+SIZES = [64 << 10, MI, 16 * MI, 128 * MI, 1024 * MI, 4096 * MI]
+DENSITIES = {"dense": 1, "every4": 4, "every64": 64, "every512": 512, "clustered": 0}
+RELA_AT_MOST = 512 * MI  # bytes of relocations: glibc is slower with them at all sizes
+
+
+def info(library):
+    return json.loads(call([TURF, "info", "--json", library]))
+
+
+def region(library):
+    """Link-time address and size of what the frozen library brings initialised."""
+    facts = info(library)
+    return int(facts["data_address"], 16), facts["data"] + facts["bss"] + facts["heap"]
+
+
+def region_in_file(library):
+    """Offset and size of its bytes in the file: those of the last segment."""
+    start, size = region(library)
+    for line in call(["readelf", "-lW", library]).splitlines():
+        words = line.split()
+        if words and words[0] == "LOAD":
+            offset, address, length = int(words[1], 16), int(words[2], 16), int(words[4], 16)
+            if address <= start < address + length:
+                return offset + start - address, min(size, address + length - start)
+    raise AssertionError(f"{library} has no segment with its region")
+
+
+def warm(file):
+    subprocess.run(["cat", str(file)], stdout=subprocess.DEVNULL, check=True)
+
+
+def loaded(library, *options, what="load"):
+    return lambda: numbers([program("load"), *options, library])[what]
+
+
+def load(series, every, size, cold, rounds):
+    """The rows of one image."""
+    image = Image(size, DENSITIES[every])
+    frozen, relr = image.frozen(), image.plain("relr")
+    files, drop = [frozen, relr], ["-d"] if cold else []
+    ways = {"turf": loaded(frozen, *drop), "glibc RELR": loaded(relr, *drop)}
+    if image.pointers * 24 <= RELA_AT_MOST:
+        rela = image.plain("rela")
+        files.append(rela)
+        ways["glibc RELA"] = loaded(rela, *drop)
+    if not cold:
+        offset, length = region_in_file(frozen)
+        for way, name in ("copy", "floor, copied"), ("write", "floor, one write per page"):
+            ways[name] = loaded_floor(way, frozen, offset, length)
+        ways["init"] = loaded(image.turf(), "-i", what="init")
+    for file in files:
+        warm(file)
+    samples = in_turns(ways, rounds)
+    for name in ways:
+        if name == "turf":
+            continue
+        target = None
+        if every == "dense" and size >= 64 * MI and not cold:
+            target = {"glibc RELR": "dense/relr", "floor, copied": "dense/floor"}.get(name)
+        elif size <= MI and name == "glibc RELR" and not cold:
+            target = "small"
+        yield ratio(series, f"turf / {name}", samples["turf"], samples[name], target=target)
+
+
+def loaded_floor(way, file, offset, size):
+    return lambda: numbers([program("floor"), way, file, offset, size])["load"]
