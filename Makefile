@@ -28,7 +28,7 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash
 
-LOADER = thaw check cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
+LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 # The host is a program of its own.
 HOST = capture/host.c capture/world.c capture/memory.c capture/probes.c capture/unwind_host.c
 TURF = $(filter-out host world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))

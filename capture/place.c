@@ -34,33 +34,94 @@ static bool is_relocated(const struct site *s)
   return s->kind == SITE_POINTER && !s->by_ldso && !s->rotated;
 }
 
-/* RELR (gABI): a word's address, then bitmaps of the 8 * word - 1 words that follow. */
+enum { PAGE = 4096 };
+
+/* The RELR words (gABI) of a stretch: a word's address, then bitmaps of the 8 * word - 1 words that follow. */
+struct relr {
+  struct bytes *out;
+  unsigned word;
+  uint64_t next, map; /* the next bitmap's first address, 0 for none; what it has so far */
+};
+
+static void flush_map(struct relr *r)
+{
+  if (r->map)
+    put_pointer(r->out, r->word, r->map << 1 | 1);
+  r->next += (uint64_t)(8 * r->word - 1) * r->word;
+  r->map = 0;
+}
+
+static void put_relr(struct relr *r, uint64_t address)
+{
+  const uint64_t covered = (uint64_t)(8 * r->word - 1) * r->word;
+  while (r->next && address - r->next >= covered && r->map)
+    flush_map(r);
+  if (r->next && address - r->next < covered) {
+    r->map |= (uint64_t)1 << (address - r->next) / r->word;
+    return;
+  }
+  put_pointer(r->out, r->word, address);
+  r->next = address + r->word;
+}
+
+static struct urf_stretch stretch_of(const struct library *lib, const struct plan *plan,
+                                     const struct stretch *s)
+{
+  const uint64_t first = lib->note.data & ~(uint64_t)(PAGE - 1);
+  const uint64_t lo = first + s->page * PAGE, hi = lo + s->n * PAGE;
+  struct urf_stretch out = {.address = lo, .size = hi - lo, .way = s->way};
+  if (s->way == URF_TOUCH) { /* of the first and last page only what is the region's */
+    const uint64_t end = lib->note.data + plan->size;
+    out.address = lo > lib->note.data ? lo : lib->note.data;
+    out.size = (hi < end ? hi : end) - out.address;
+  }
+  return out;
+}
+
+static void find_stretches(struct stretches *out, const struct library *lib,
+                           const struct plan *plan)
+{
+  const uint64_t skew = lib->note.data % PAGE;
+  const size_t n = (size_t)((skew + plan->size + PAGE - 1) / PAGE);
+  unsigned char *written = xalloc(n);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (is_relocated(&plan->sites.at[i]) && is_aligned(lib, &plan->sites.at[i]))
+      written[(skew + plan->sites.at[i].offset) / PAGE] = 1;
+  stretches_find(out, written, n);
+  free(written);
+}
+
+/* The words of one stretch after the other's; what comes with them is stored behind. */
 static void place_pointers(struct table *t, const struct library *lib, const struct plan *plan)
 {
-  const unsigned word = lib->word, bits = 8 * word - 1;
-  uint64_t next = 0, map = 0;
+  struct stretches found = {0};
+  struct bytes list = {0};
+  find_stretches(&found, lib, plan);
   t->relr = t->bytes.n;
-  for (size_t i = 0; i < plan->sites.n; i++) {
-    const struct site *s = &plan->sites.at[i];
-    if (!is_relocated(s) || !is_aligned(lib, s))
-      continue;
-    uint64_t address = lib->note.data + s->offset;
-    t->n_pointers++;
-    while (next && address - next >= (uint64_t)bits * word && map) {
-      put_pointer(&t->bytes, word, map << 1 | 1);
-      next += (uint64_t)bits * word;
-      map = 0;
+  for (size_t i = 0, s = 0; i < found.list.n; i++) {
+    struct urf_stretch stretch = stretch_of(lib, plan, &found.list.at[i]);
+    struct relr r = {.out = &t->bytes, .word = lib->word};
+    const size_t before = t->bytes.n;
+    for (; s < plan->sites.n; s++) {
+      const struct site *site = &plan->sites.at[s];
+      if (lib->note.data + site->offset >= stretch.address + stretch.size)
+        break;
+      if (!is_relocated(site) || !is_aligned(lib, site))
+        continue;
+      put_relr(&r, lib->note.data + site->offset);
+      t->n_pointers++;
     }
-    if (next && address - next < (uint64_t)bits * word) {
-      map |= (uint64_t)1 << (address - next) / word;
-      continue;
-    }
-    put_pointer(&t->bytes, word, address);
-    next = address + word;
+    flush_map(&r);
+    stretch.relr_size = t->bytes.n - before;
+    put_bytes(&list, &stretch, sizeof stretch);
   }
-  if (map)
-    put_pointer(&t->bytes, word, map << 1 | 1);
   t->relr_size = t->bytes.n - t->relr;
+  align_to(&t->bytes, 8);
+  t->stretches = t->bytes.n;
+  t->n_stretches = found.list.n;
+  put_bytes(&t->bytes, list.at, list.n);
+  free(list.at);
+  free(found.list.at);
 }
 
 static uint32_t put_string(struct bytes *strings, const char *s)

@@ -188,6 +188,17 @@ static bool is_protection(const struct library *lib, uint64_t offset)
          is_inside(p.address - lib->note.data, p.size, lib->region_size);
 }
 
+static bool is_stretch(const struct library *lib, uint64_t offset, uint64_t *relr)
+{
+  struct urf_stretch s;
+  memcpy(&s, lib->table + offset, sizeof s);
+  *relr += s.relr_size;
+  const uint64_t pages = (lib->region_size + 4095) & ~(uint64_t)4095;
+  return s.address >= lib->note.data && s.way <= URF_COPY && s.size >= lib->word &&
+         s.relr_size % lib->word == 0 && s.relr_size <= lib->note.relr_size &&
+         is_inside(s.address - lib->note.data, s.size, pages);
+}
+
 /* What the loader checks, too. */
 static int check_table(const struct reader *r)
 {
@@ -199,6 +210,7 @@ static int check_table(const struct reader *r)
       !is_inside(n->origin, n->origin_size, size) || !is_inside(n->recipe, n->recipe_size, size) ||
       !array_inside(n->imports, n->n_imports, sizeof(struct urf_import), size) ||
       !array_inside(n->protections, n->n_protections, sizeof(struct urf_protection), size) ||
+      !array_inside(n->stretches, n->n_stretches, sizeof(struct urf_stretch), size) ||
       (n->fallback && !array_inside(n->fallback, 1, sizeof(struct urf_fallback), size)))
     return damaged_note(r, "what it says of .urf.table");
   for (uint64_t i = 0; i < n->n_imports; i++)
@@ -207,7 +219,11 @@ static int check_table(const struct reader *r)
   for (uint64_t i = 0; i < n->n_protections; i++)
     if (!is_protection(lib, n->protections + i * sizeof(struct urf_protection)))
       return file_damaged(&r->f, "a protection in .urf.table");
-  return 0;
+  uint64_t relr = 0;
+  for (uint64_t i = 0; i < n->n_stretches; i++)
+    if (!is_stretch(lib, n->stretches + i * sizeof(struct urf_stretch), &relr))
+      return file_damaged(&r->f, "a stretch in .urf.table");
+  return relr == n->relr_size ? 0 : file_damaged(&r->f, "the stretches in .urf.table");
 }
 
 static int read_table(struct reader *r)

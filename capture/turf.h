@@ -582,7 +582,7 @@ int fallback_calls(struct plan *plan, const struct library *lib, struct capture 
 /* Offsets and sizes as in struct urf_note. */
 struct table {
   struct bytes bytes;
-  uint64_t relr, relr_size, odd, odd_size, rotated, rotated_size;
+  uint64_t relr, relr_size, stretches, n_stretches, odd, odd_size, rotated, rotated_size;
   uint64_t imports, n_imports, protections, n_protections, recipe, recipe_size, fallback;
   uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
   uint64_t shadows;        /* offset of the shadow words, */
@@ -591,6 +591,19 @@ struct table {
 /* Replaces *t, for table_free. */
 void place(struct table *t, const struct library *lib, const struct plan *plan);
 void table_free(struct table *t);
+
+/* stretches.c */
+
+/* Pages that are written at load in one way, counted from the first of the region. */
+struct stretch {
+  size_t page, n;
+  enum urf_way way;
+};
+struct stretches {
+  LIST(struct stretch) list;
+};
+/* Appends those of n pages, written or not (1 or 0); the caller frees list.at. */
+void stretches_find(struct stretches *out, const unsigned char *written, size_t n);
 
 /* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports,
  * image and keeps; the proof needs no more). */

@@ -194,6 +194,7 @@ static void put_note(struct writer *w, uint64_t offset)
   n.table = w->tail_address;
   n.table_size = w->tail.n;
   n.relr = t->relr, n.relr_size = t->relr_size;
+  n.stretches = t->stretches, n.n_stretches = t->n_stretches;
   n.odd = t->odd, n.odd_size = t->odd_size;
   n.rotated = t->rotated, n.rotated_size = t->rotated_size;
   n.imports = t->imports, n.n_imports = t->n_imports;

@@ -76,11 +76,36 @@ static void check_note(const struct image *image)
     damaged(".urf.table is not in the file");
 }
 
+/* relr: bytes of the pointers' list before this stretch's.  Copied are whole pages, which the last may share
+ * with the table. */
+static int stretch_inside(const struct image *image, const struct urf_stretch *s, uint64_t relr)
+{
+  const uintptr_t *words = (const void *)(image->table + NOTE->relr);
+  const uint64_t page = s->way == URF_TOUCH ? 1 : HEAP_PAGE;
+  return s->way <= URF_COPY && !((s->address | s->size) & (page - 1)) && s->size >= sizeof *words &&
+         s->address >= NOTE->data &&
+         inside(s->address - NOTE->data, s->size, page_up(NOTE->heap_end - NOTE->data)) &&
+         s->relr_size % sizeof *words == 0 && inside(relr, s->relr_size, NOTE->relr_size) &&
+         (!s->relr_size || !(words[relr / sizeof *words] & 1));
+}
+
+/* At the preferred base none is looked at. */
+static void check_stretches(const struct image *image)
+{
+  const struct urf_stretch *s = (const void *)(image->table + NOTE->stretches);
+  uint64_t relr = 0;
+  for (uint64_t i = 0; image->bias && i < NOTE->n_stretches; i++, s++) {
+    if (!stretch_inside(image, s, relr))
+      damaged("stretches");
+    relr += s->relr_size;
+  }
+}
+
 static void check_table(const struct image *image)
 {
   const char *table = image->table;
   if (!array_inside(NOTE->relr, NOTE->relr_size / sizeof(uintptr_t), sizeof(uintptr_t)) ||
-      (NOTE->relr_size && *(const uintptr_t *)(const void *)(table + NOTE->relr) & 1) ||
+      !array_inside(NOTE->stretches, NOTE->n_stretches, sizeof(struct urf_stretch)) ||
       !list_inside(table, NOTE->odd, NOTE->odd_size) ||
       !list_inside(table, NOTE->rotated, NOTE->rotated_size) ||
       !array_inside(NOTE->imports, NOTE->n_imports, sizeof(struct urf_import)) ||
@@ -112,4 +137,5 @@ void check(const struct image *image)
 {
   check_note(image);
   check_table(image);
+  check_stretches(image);
 }

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define URF_FORMAT 1u       /* of struct urf_note and everything it leads to */
+#define URF_FORMAT 2u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
 #define URF_HOST_VERSION 4u /* of struct urf_host */
@@ -58,6 +58,7 @@ struct urf_note {
   uint64_t align;                      /* the bias must be a multiple of this */
   uint64_t table, table_size;          /* .urf.table; the following are byte offsets into it */
   uint64_t relr, relr_size;            /* pointers at aligned words: RELR as in the gABI */
+  uint64_t stretches, n_stretches;     /* struct urf_stretch, by address: all that relr covers */
   uint64_t odd, odd_size;              /* pointers anywhere else: a site list */
   uint64_t rotated, rotated_size;      /* pointers whose bits are rotated: see below */
   uint64_t imports, n_imports;         /* struct urf_import, in the order of the site lists */
@@ -102,6 +103,22 @@ enum urf_import_kind {
   /* ... must be the library's own, at the link-time address addend, or not to be seen at all. */
   URF_IMPORT_OWN,
   URF_IMPORT_KINDS
+};
+
+/* Words whose pages are dealt with in one way; their part of relr begins with an address. */
+struct urf_stretch {
+  uint64_t address,
+      size;           /* whole pages, unless they are touched one by one; the last may be shared */
+  uint64_t relr_size; /* bytes; the parts are one behind the other */
+  uint32_t way;       /* enum urf_way */
+  uint32_t unused;
+};
+
+/* How private pages are made of pages of the file; where the kernel does not help, by a write to each. */
+enum urf_way {
+  URF_TOUCH,    /* by a write to each */
+  URF_POPULATE, /* all of them in one call: madvise(2), MADV_POPULATE_WRITE */
+  URF_COPY      /* all of them copied to fresh memory, which takes their place */
 };
 
 /* Pages that init protected: made so again at load. */
@@ -183,7 +200,7 @@ struct urf_host {
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */
 };
 
-_Static_assert(sizeof(struct urf_note) == 0x1b0, "urf.ld asserts the same size");
+_Static_assert(sizeof(struct urf_note) == 0x1c0, "urf.ld asserts the same size");
 _Static_assert(sizeof(struct urf_import) == 48, "same layout on every machine");
 
 #endif

@@ -101,7 +101,8 @@ enum { KEYS = 1024 }; /* of thread-specific data that init may create */
 
 struct state {
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
-  uint64_t nanoseconds;        /* stats.c: that the load took */
+  uint64_t nanoseconds;        /* stats.c: that the load took, */
+  unsigned copied;             /* and what relocate said */
   struct host_calls host;
   uintptr_t host_brk;       /* bytes that sbrk took from the host */
   struct urf_host *capture; /* while init runs under a capture host, */
@@ -224,6 +225,11 @@ static inline void must_hold(const struct image *image, uintptr_t at, const char
 
 /* thaw.c: where the image of a frozen library is */
 HIDDEN void image_of(struct image *image);
+
+/* relocate.c: adds the bias to every pointer, and tells how many stretches have been copied for that: the
+ * first ones of way URF_COPY; or takes it off again */
+HIDDEN unsigned relocate(const struct image *image);
+HIDDEN void relocate_back(const struct image *image);
 
 /* check.c: ends the process when the note or the table is damaged, or not for this process; nothing
  * has been written by then */

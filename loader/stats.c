@@ -24,7 +24,7 @@ struct pages {
 uint64_t stats_clock(void)
 {
   struct timespec t = {0, 0};
-  (void)machine_syscall2(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&t);
+  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -84,6 +84,21 @@ static void mark_imports(struct pages *p, const struct image *image)
       mark_list(p, image, import->sites, import->sites_size, 0);
 }
 
+/* All of their pages were written. */
+static void mark_copies(struct pages *p, const struct image *image)
+{
+  const struct urf_stretch *s = (const void *)(image->table + NOTE->stretches);
+  for (unsigned copies = S->copied; copies; s++) {
+    if (s->way != URF_COPY)
+      continue;
+    const uintptr_t lo = (uintptr_t)s->address + image->bias, hi = lo + (uintptr_t)s->size;
+    const uintptr_t end = p->first + (uintptr_t)WINDOW * HEAP_PAGE;
+    for (uintptr_t at = lo > p->first ? lo : p->first; at < hi && at < end; at += HEAP_PAGE)
+      mark_page(p, at);
+    copies--;
+  }
+}
+
 static void mark_state(struct pages *p)
 {
   for (const char *at = (const char *)S; at < (const char *)&S->host_brk; at += sizeof(uintptr_t))
@@ -103,6 +118,7 @@ static uint64_t count_pages(const struct image *image)
     memset(&p, 0, sizeof p);
     p.first = at;
     if (image->bias) {
+      mark_copies(&p, image);
       mark_words(&p, image);
       mark_list(&p, image, NOTE->odd, NOTE->odd_size, 0);
       mark_list(&p, image, NOTE->rotated, NOTE->rotated_size, 1);

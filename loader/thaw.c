@@ -6,7 +6,8 @@
  *   entry     The dynamic linker has applied its relocations.  The region still holds link-time
  *             addresses: no pointer in it may be followed, so no code of the library runs but the
  *             loader's; the note and the table are reached relative to it, and are checked.
- *   relocate  The bias is added to every pointer.  No call, no allocation, no other write.
+ *   relocate  The bias is added to every pointer, by relocate.c.  No call, no allocation but from the
+ *             kernel, no other write.
  *   import    Symbols of other modules are looked up (dlsym), then stored.  libc may be called, but
  *             no code of the library: its imports are not complete yet.
  *   protect   Pages that init made read-only or inaccessible become so again.
@@ -32,73 +33,6 @@
 #define NOTE (&__urf_note)
 
 extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
-
-static uintptr_t rotate_left(uintptr_t n, unsigned by)
-{
-  const unsigned bits = 8 * sizeof n;
-  return n << by % bits | n >> (bits - by % bits) % bits;
-}
-
-/* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that
- * follow the last one covered. */
-static void relocate_words(const struct image *image, uintptr_t by)
-{
-  const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
-  const uintptr_t *end = (const void *)(image->table + NOTE->relr + NOTE->relr_size);
-  uintptr_t *where = 0;
-  for (; relr < end; relr++) {
-    if (!(*relr & 1)) {
-      where = (uintptr_t *)(*relr + image->bias);
-      must_hold(image, (uintptr_t)where, "relr");
-      *where++ += by;
-      continue;
-    }
-    uintptr_t *word = where;
-    must_hold(image, (uintptr_t)(word + (62 - __builtin_clzll(*relr | 2))), "relr");
-    for (uintptr_t bits = *relr; bits >>= 1; word++)
-      if (bits & 1)
-        *word += by;
-    where += 8 * sizeof *where - 1;
-  }
-}
-
-static void relocate_odd(const struct image *image, uintptr_t by)
-{
-  const unsigned char *list = (const unsigned char *)image->table + NOTE->odd;
-  const unsigned char *end = list + NOTE->odd_size;
-  uintptr_t at = image->region;
-  while (list < end) {
-    at += get_uleb(&list);
-    must_hold(image, at, "odd");
-    ((struct word *)at)->value += by;
-  }
-}
-
-/* A hash of an address, or a tagged one, that keeps all of its bits. */
-static void relocate_rotated(const struct image *image, uintptr_t by)
-{
-  const unsigned char *list = (const unsigned char *)image->table + NOTE->rotated;
-  const unsigned char *end = list + NOTE->rotated_size;
-  uintptr_t at = image->region;
-  while (list < end) {
-    at += get_uleb(&list);
-    must_hold(image, at, "rotated");
-    if (list == end)
-      damaged("rotated");
-    const unsigned turn = (unsigned)get_uleb(&list) % (8 * sizeof at);
-    struct word *word = (void *)at;
-    word->value = rotate_left(rotate_left(word->value, turn) + by, 8 * sizeof at - turn);
-  }
-}
-
-static void relocate(const struct image *image, uintptr_t by)
-{
-  if (!by)
-    return;
-  relocate_words(image, by);
-  relocate_odd(image, by);
-  relocate_rotated(image, by);
-}
 
 static void protect(const struct image *image, const struct urf_protection *p)
 {
@@ -189,7 +123,7 @@ static void thaw(const struct arguments *a)
     give_up(&image, &why, a);
     return;
   }
-  relocate(&image, image.bias);
+  const unsigned copied = relocate(&image);
   S->owned = (uintptr_t)NOTE->heap + image.bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   host_prepare();
@@ -197,7 +131,7 @@ static void thaw(const struct arguments *a)
   if (host && host->fall_back)
     why.what = "turf looks at what happens then";
   if (why.what || !imports_hold(&image, &why)) {
-    relocate(&image, -image.bias);
+    relocate_back(&image);
     give_up(&image, &why, a);
     return;
   }
@@ -210,6 +144,7 @@ static void thaw(const struct arguments *a)
   keys_replay();
   signals_replay();
   S->nanoseconds = stats_clock() - started;
+  S->copied = copied;
   stats_report();
   if (host)
     host->thaw = on_thaw;

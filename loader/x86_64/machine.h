@@ -3,11 +3,20 @@
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
-#define URF_SYS_CLOCK_GETTIME 228  /* kernel, arch/x86/entry/syscalls/syscall_64.tbl */
+/* kernel, arch/x86/entry/syscalls/syscall_64.tbl */
+#define URF_SYS_MMAP 9
+#define URF_SYS_MUNMAP 11
+#define URF_SYS_MREMAP 25
+#define URF_SYS_MADVISE 28
+#define URF_SYS_CLOCK_GETTIME 228
 
 /* syscall(2), "Architecture calling conventions" */
-static inline long machine_syscall2(long number, long a, long b)
+static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
-  __asm__ volatile("syscall" : "+a"(number) : "D"(a), "S"(b) : "rcx", "r11", "memory");
+  register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "+a"(number)
+                   : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
   return number;
 }

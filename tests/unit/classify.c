@@ -1,7 +1,7 @@
 // diff, classify, place and prove, on regions made by hand.
 // with: capture/diff.c capture/classify.c capture/apply.c capture/import.c capture/own.c capture/finding.c
 // with: capture/dead.c
-// with: capture/place.c capture/prove.c capture/util.c
+// with: capture/stretches.c capture/place.c capture/prove.c capture/util.c
 
 #include <stdlib.h>
 #include <string.h>

@@ -23,6 +23,7 @@ static struct file {
   unsigned char heap[2 * HEAP_PAGE] __attribute__((aligned(HEAP_PAGE)));
   struct {
     uintptr_t relr[4];
+    struct urf_stretch stretches[2];
     struct urf_import imports[5];
     struct urf_protection protections[1];
     unsigned char odd[8], sites[16], rotated[4];
@@ -47,6 +48,7 @@ static struct file {
 #include "../../loader/cpu.c"
 #include "../../loader/fail.c"
 #include "../../loader/fallback.c"
+#include "../../loader/relocate.c"
 #include "../../loader/stats.c"
 #include "../../loader/thaw.c"
 
@@ -141,6 +143,9 @@ static void make(void)
   memset(&file, 0, sizeof file);
   for (int i = 0; i < POINTERS; i++)
     file.data.pointers[i] = is_pointer(i) ? ADDRESS(file.heap[i]) : (uintptr_t)i;
+  file.table.stretches[0] =
+      (struct urf_stretch){ADDRESS(file.data.pointers), sizeof file.data.pointers - 8, 24, 0, 0};
+  file.table.stretches[1] = (struct urf_stretch){ADDRESS(file.data.pointers[199]), 8, 8, 0, 0};
   const uintptr_t odd = ADDRESS(file.heap[7]);
   memcpy(file.data.odd + 1, &odd, sizeof odd);
   memcpy(file.data.odd + 21, &odd, sizeof odd);
@@ -214,6 +219,8 @@ static void make(void)
                                 .table_size = sizeof file.table,
                                 .relr = OFFSET(file.table.relr),
                                 .relr_size = sizeof file.table.relr,
+                                .stretches = OFFSET(file.table.stretches),
+                                .n_stretches = 2,
                                 .odd = OFFSET(file.table.odd),
                                 .odd_size = 3,
                                 .rotated = OFFSET(file.table.rotated),
@@ -293,6 +300,17 @@ static void damage(void)
   REFUSED(n->n_protections = UINT64_MAX);
   REFUSED(n->n_protections = UINT64_MAX / sizeof(struct urf_protection) + 2);
   REFUSED(file.table.relr[0] |= 1);
+  REFUSED(n->stretches = n->table_size);
+  REFUSED(n->stretches += 4);
+  REFUSED(n->n_stretches = UINT64_MAX / 16);
+  REFUSED(file.table.stretches[0].way = URF_COPY); /* not of whole pages */
+  REFUSED(file.table.stretches[0].way = URF_COPY + 1);
+  REFUSED(file.table.stretches[0].address -= 16);
+  REFUSED(file.table.stretches[0].size = UINT64_MAX);
+  REFUSED(file.table.stretches[0].size = 0);
+  REFUSED(file.table.stretches[0].relr_size = 16);
+  REFUSED(file.table.stretches[0].relr_size = 20);
+  REFUSED(file.table.stretches[1].relr_size = 16);
   REFUSED(file.table.relr[0] = n->data - 8);
   REFUSED(file.table.relr[3] = n->heap_end);
   REFUSED(file.table.relr[0] = n->heap_end - 8); /* and bitmaps that lead beyond */

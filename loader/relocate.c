@@ -1,0 +1,256 @@
+/* The bias is added to every pointer of the region.
+ *
+ * Only the note, the table, the region and the stack may be touched here, and the kernel is asked directly:
+ * a libc function may be the library's own, and its pointers are not right yet.
+ *
+ * The additions cost next to nothing; what costs is the faults on private pages of a file.  So the freezer
+ * has cut the pointers into stretches, and says how each is dealt with (capture/stretches.c has the rule).
+ * A dense one is copied to fresh memory, in huge pages where there are any, relocated on the way, and that
+ * memory is moved to where the stretch was.  Whatever the kernel does not grant is done without. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "loader.h"
+#include "machine.h"
+
+#define NOTE (&__urf_note)
+#define WORD sizeof(uintptr_t)
+
+/* Linux 5.14, include/uapi/asm-generic/mman-common.h; newer than some C libraries. */
+#define POPULATE_WRITE 23
+/* What most machines have; where it is another one, this is a distance like any other. */
+#define HUGE_PAGE ((uintptr_t)2 << 20)
+#define EDGE (HUGE_PAGE / 4) /* less than this is not worth a huge page */
+
+/* Two words, at the address of a word. */
+typedef uintptr_t pair __attribute__((vector_size(2 * WORD), aligned(WORD), may_alias));
+
+/* A stretch as it was loaded; its words are read here and written shift bytes further on. */
+struct stretch {
+  uintptr_t lo, hi, shift;
+};
+
+/* Fresh memory with room for a stretch at `at`. */
+struct room {
+  uintptr_t lo, hi, at;
+};
+
+static uintptr_t ask(long number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e)
+{
+  return (uintptr_t)machine_syscall6(number, (long)a, (long)b, (long)c, (long)d, (long)e, 0);
+}
+
+/* syscall(2): the kernel's errors are -4095 to -1 */
+static int is_error(uintptr_t result)
+{
+  return result > -(uintptr_t)4096;
+}
+
+/* Makes private pages of all, unless they are made by writing: that is left to the kernel when it does not
+ * know how.  0 when it cannot be done either way. */
+static int populate(uintptr_t lo, uintptr_t hi)
+{
+  const uintptr_t result = ask(URF_SYS_MADVISE, lo, hi - lo, POPULATE_WRITE, 0, 0);
+  return result != (uintptr_t)-ENOMEM && result != (uintptr_t)-EFAULT;
+}
+
+static void copy_words(uintptr_t to, uintptr_t from, uintptr_t n, uintptr_t by)
+{
+  const pair add = {by, by};
+  pair *d = (pair *)to;
+  const pair *s = (const pair *)from;
+  for (; n >= 8; n -= 8, d += 4, s += 4) {
+    d[0] = s[0] + add;
+    d[1] = s[1] + add;
+    d[2] = s[2] + add;
+    d[3] = s[3] + add;
+  }
+  for (uintptr_t i = 0; i < n; i++)
+    ((uintptr_t *)d)[i] = ((const uintptr_t *)s)[i] + by;
+}
+
+static void add_to_words(uintptr_t *word, uintptr_t bits, uintptr_t by)
+{
+  for (; bits; bits &= bits - 1)
+    word[__builtin_ctzll(bits)] += by;
+}
+
+/* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that follow the
+ * last one covered. */
+static void relocate_words(const struct image *image, const struct stretch *s,
+                           const uintptr_t *relr, const uintptr_t *end, uintptr_t by)
+{
+  uintptr_t at = s->lo;
+  for (; relr < end; relr++) {
+    uintptr_t n = 1, bits = 1;
+    if (!(*relr & 1)) {
+      const uintptr_t where = *relr + image->bias;
+      if (where < at || where > s->hi - WORD)
+        damaged("relr");
+      if (s->shift)
+        copy_words(at + s->shift, at, (where - at) / WORD, 0);
+      at = where;
+    } else {
+      const uintptr_t left = (s->hi - at) / WORD;
+      bits = *relr >> 1;
+      n = 8 * WORD - 1;
+      if (left < n && bits >> (n = left))
+        damaged("relr");
+    }
+    if (s->shift && bits + 1 == (uintptr_t)1 << n) /* all of them */
+      copy_words(at + s->shift, at, n, by);
+    else {
+      if (s->shift)
+        copy_words(at + s->shift, at, n, 0);
+      add_to_words((uintptr_t *)(at + s->shift), bits, by);
+    }
+    at += n * WORD;
+  }
+  if (s->shift)
+    copy_words(at + s->shift, at, (s->hi - at) / WORD, 0);
+}
+
+/* Huge pages keep together when they are moved by a multiple of their size.  The room goes beyond both ends,
+ * so that those can be huge, too. */
+static int find_room(struct room *room, uintptr_t lo, uintptr_t hi)
+{
+  const uintptr_t size = hi - lo + 3 * HUGE_PAGE;
+  room->lo = ask(URF_SYS_MMAP, 0, size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uintptr_t)-1);
+  if (is_error(room->lo))
+    return 0;
+  room->hi = room->lo + size;
+  room->at = ((room->lo + HUGE_PAGE - 1) & -HUGE_PAGE) + lo % HUGE_PAGE;
+  const uintptr_t end = room->at + (hi - lo);
+  const uintptr_t from = (room->at + EDGE - 1) & -HUGE_PAGE;
+  const uintptr_t to = (end + HUGE_PAGE - EDGE) & -HUGE_PAGE;
+  if (from < to)
+    (void)ask(URF_SYS_MADVISE, from, to - from, MADV_HUGEPAGE, 0, 0);
+  return 1;
+}
+
+/* 0 when the stretch is as it was. */
+static int move(const struct stretch *s, const struct room *room)
+{
+  const uintptr_t size = s->hi - s->lo;
+  if (!is_error(ask(URF_SYS_MREMAP, room->at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, s->lo)))
+    return 1;
+  if (!is_error(ask(URF_SYS_MADVISE, s->lo, size, MADV_NORMAL, 0, 0)))
+    return 0;
+  /* the kernel had made way already */
+  if (is_error(ask(URF_SYS_MMAP, s->lo, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uintptr_t)-1)))
+    thaw_fail("there is no memory for", "a copy of its pages");
+  copy_words(s->lo, room->at, size / WORD, 0);
+  (void)ask(URF_SYS_MUNMAP, room->at, size, 0, 0, 0);
+  return 1;
+}
+
+/* By way of a copy; 0 when that is not to be had.  Its pages are populated first: faults between the words
+ * would take half as long again. */
+static int stream(const struct image *image, struct stretch s, const uintptr_t *relr,
+                  const uintptr_t *end, uintptr_t by)
+{
+  struct room room;
+  if (!find_room(&room, s.lo, s.hi))
+    return 0;
+  s.shift = room.at - s.lo;
+  int moved = populate(room.at, room.at + (s.hi - s.lo));
+  if (moved) {
+    relocate_words(image, &s, relr, end, by);
+    moved = move(&s, &room);
+  }
+  const uintptr_t from = moved ? room.at + (s.hi - s.lo) : room.at;
+  (void)ask(URF_SYS_MUNMAP, room.lo, room.at - room.lo, 0, 0, 0);
+  (void)ask(URF_SYS_MUNMAP, from, room.hi - from, 0, 0, 0);
+  return moved;
+}
+
+/* How many are copied, of those that may be. */
+static unsigned relocate_stretches(const struct image *image, uintptr_t by, int may_copy)
+{
+  unsigned copied = 0;
+  const struct urf_stretch *part = (const void *)(image->table + NOTE->stretches);
+  const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
+  for (uint64_t i = 0; i < NOTE->n_stretches; i++, part++) {
+    struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0};
+    const uintptr_t *end = relr + part->relr_size / WORD;
+    s.hi = s.lo + (uintptr_t)part->size;
+    if (part->way == URF_COPY && may_copy && (may_copy = stream(image, s, relr, end, by))) {
+      copied++;
+    } else {
+      if (part->way != URF_TOUCH && !populate(s.lo, s.hi))
+        thaw_fail("there is no memory for", "its pages, or the file is shorter than it was");
+      relocate_words(image, &s, relr, end, by);
+    }
+    relr = end;
+  }
+  return copied;
+}
+
+/* Of the pointers' list nothing is needed any more; its pages are the file's. */
+static void drop_list(const struct image *image)
+{
+  const uintptr_t lo = page_up((uintptr_t)image->table + NOTE->relr);
+  const uintptr_t end = (uintptr_t)image->table + NOTE->relr + NOTE->relr_size;
+  const uintptr_t hi = end & ~(uintptr_t)(HEAP_PAGE - 1);
+  if (lo < hi)
+    (void)ask(URF_SYS_MADVISE, lo, hi - lo, MADV_DONTNEED, 0, 0);
+}
+
+static void relocate_odd(const struct image *image, uintptr_t by)
+{
+  const unsigned char *list = (const unsigned char *)image->table + NOTE->odd;
+  const unsigned char *end = list + NOTE->odd_size;
+  uintptr_t at = image->region;
+  while (list < end) {
+    at += get_uleb(&list);
+    must_hold(image, at, "odd");
+    ((struct word *)at)->value += by;
+  }
+}
+
+static uintptr_t rotate_left(uintptr_t n, unsigned by)
+{
+  const unsigned bits = 8 * sizeof n;
+  return n << by % bits | n >> (bits - by % bits) % bits;
+}
+
+/* A hash of an address, or a tagged one, that keeps all of its bits. */
+static void relocate_rotated(const struct image *image, uintptr_t by)
+{
+  const unsigned char *list = (const unsigned char *)image->table + NOTE->rotated;
+  const unsigned char *end = list + NOTE->rotated_size;
+  uintptr_t at = image->region;
+  while (list < end) {
+    at += get_uleb(&list);
+    must_hold(image, at, "rotated");
+    if (list == end)
+      damaged("rotated");
+    const unsigned turn = (unsigned)get_uleb(&list) % (8 * sizeof at);
+    struct word *word = (void *)at;
+    word->value = rotate_left(rotate_left(word->value, turn) + by, 8 * sizeof at - turn);
+  }
+}
+
+unsigned relocate(const struct image *image)
+{
+  if (!image->bias)
+    return 0;
+  const unsigned copied = relocate_stretches(image, image->bias, 1);
+  relocate_odd(image, image->bias);
+  relocate_rotated(image, image->bias);
+  drop_list(image);
+  return copied;
+}
+
+void relocate_back(const struct image *image)
+{
+  if (!image->bias)
+    return;
+  (void)relocate_stretches(image, -image->bias, 0);
+  relocate_odd(image, -image->bias);
+  relocate_rotated(image, -image->bias);
+}
