@@ -220,7 +220,8 @@ static void put_note(struct writer *w, uint64_t offset)
 static int put_segments(struct writer *w)
 {
   GElf_Phdr *last = &w->segments[w->last], none = {0};
-  const uint64_t wanted[] = {HUGE_PAGE, w->plan->align};
+  /* for a small image the dynamic linker's way to an aligned address costs more than it gives */
+  const uint64_t wanted[] = {w->plan->size < HUGE_PAGE ? 0 : HUGE_PAGE, w->plan->align};
   for (size_t i = w->last + 1; i < w->n_segments; i++)
     if (w->segments[i].p_type == PT_LOAD) {
       if (w->segments[i].p_align > last->p_align)
