@@ -33,9 +33,8 @@ bool is_settled(const struct context *x, size_t at, size_t size)
 
 static void clear(struct context *x, struct policy_line *l, const struct range *range)
 {
-  for (size_t r = 0; r < x->n; r++)
-    for (size_t i = 0; i < range->size && !l->used; i++)
-      l->used = x->runs[r].region[range->offset + i] != 0;
+  for (size_t r = 0; r < x->n && !l->used; r++)
+    l->used = !region_is_zero(&x->runs[r].region, range->offset, range->size);
   add_site(x, (struct site){.offset = range->offset,
                             .size = range->size,
                             .kind = l->action == ACT_ZERO ? SITE_ZERO : SITE_RETHAW});
@@ -87,7 +86,7 @@ static size_t find_change(struct context *x, const struct range *range)
     const struct slot *s = slot < x->lib->slots.n ? &x->lib->slots.at[slot] : NULL;
     const size_t next = s ? s->address - x->lib->note.data : SIZE_MAX;
     for (size_t r = 0; r < x->n; r++)
-      if (at < next ? x->runs[r].region[at] != byte_at_start(x->lib, at)
+      if (at < next ? region_byte(&x->runs[r].region, at) != byte_at_start(x->lib, at)
                     : !is_slot_at_start(x, r, s))
         return at;
     slot += at >= next;

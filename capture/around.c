@@ -37,28 +37,38 @@ static void add_place(struct place_list *l, const struct work *w, size_t offset)
   free(place);
 }
 
-/* The words that differ, but for those that are not frozen as they are, and those to other modules, which
- * the kernel may have placed. */
+/* What is not frozen as it is, and what leads to other modules, which the kernel may have placed. */
+static void add_mask(struct mask *m, const struct plan *plan)
+{
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].kind != SITE_POINTER)
+      mask_add(m, plan->sites.at[i].offset, plan->sites.at[i].size);
+  for (size_t i = 0; i < plan->keeps.n; i++)
+    mask_add(m, plan->keeps.at[i].offset, plan->keeps.at[i].size);
+  mask_sort(m);
+}
+
+/* The words that differ, but for those. */
 static void compare(struct place_list *l, const struct work *w, const struct capture *a,
                     const struct capture *b)
 {
-  const struct plan *plan = &w->plan;
+  unsigned char room_a[REGION_PAGE], room_b[REGION_PAGE], copy[REGION_PAGE];
   const unsigned word = w->lib.word;
-  unsigned char *frozen = xalloc(plan->size);
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].kind != SITE_POINTER)
-      memset(frozen + plan->sites.at[i].offset, 1, plan->sites.at[i].size);
-  for (size_t i = 0; i < plan->keeps.n; i++)
-    memset(frozen + plan->keeps.at[i].offset, 1, plan->keeps.at[i].size);
-  for (size_t at = 0; at < plan->size; at += word) {
-    size_t end = plan->size - at < word ? plan->size : at + word;
-    for (size_t i = at; i < end; i++)
-      if (a->region[i] != b->region[i] && !frozen[i]) {
-        add_place(l, w, at);
-        break;
-      }
+  struct mask mask = {0};
+  add_mask(&mask, &w->plan);
+  for (size_t at = 0; at < w->plan.size; at += REGION_PAGE) {
+    const size_t n = w->plan.size - at < REGION_PAGE ? w->plan.size - at : REGION_PAGE;
+    const unsigned char *in_a = region_page(&a->region, at, room_a);
+    const unsigned char *in_b = region_page(&b->region, at, room_b);
+    if (memcmp(in_a, in_b, n) == 0)
+      continue;
+    memcpy(copy, in_b, n);
+    mask_page(&mask, at, n, copy, in_a);
+    for (size_t i = 0; i < n; i += word)
+      if (memcmp(in_a + i, copy + i, n - i < word ? n - i : word) != 0)
+        add_place(l, w, at + i);
   }
-  free(frozen);
+  free(mask.list.at);
 }
 
 /* 0 as well when init did not come to its end, which *failed then says. */
@@ -71,7 +81,8 @@ static int observe(struct work *w, const struct options *o, int64_t ahead, struc
                                   .varied = ahead ? THING_TIME : 0,
                                   .ahead = ahead};
   struct error own = {0};
-  *failed = capture_take(c, o, &w->lib, w->lib.path, &setting, true, w->cache, &own) != 0;
+  *failed =
+      capture_take(c, o, &w->lib, w->lib.path, &setting, &w->runs[0], true, w->cache, &own) != 0;
   int status = *failed && own.status != REFUSED ? fail(e, own.status, "%s", own.text) : 0;
   error_free(&own);
   return status;

@@ -283,37 +283,44 @@ static int ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct 
 }
 
 /* Where .bss is a segment of its own, as one that is aligned to more than a page is, the last page of .data
- * ends with whatever stands behind it in the file, such as symbols. */
-static void clear_gap(struct capture *c)
+ * ends with whatever stands behind it in the file, such as symbols.  chunk: n bytes of the region from at
+ * on. */
+static void clear_gap(const struct capture *c, unsigned char *chunk, size_t at, size_t n)
 {
-  const uint64_t from = c->lib->data_size, to = c->lib->note.bss - c->lib->note.data;
-  for (uint64_t at = from; at < to && at < c->size; at++)
-    if (c->region[at])
-      c->region[at] = 0;
+  const size_t from = c->lib->data_size, to = c->lib->note.bss - c->lib->note.data;
+  const size_t lo = from > at ? from - at : 0, hi = to > at ? to - at : 0, end = hi < n ? hi : n;
+  if (lo < end)
+    memset(chunk + lo, 0, end - lo);
 }
 
-/* Page by page, so that what init never touched stays unallocated here as well. */
-static int take_region(struct capture *c, struct error *e)
+static int region_start(struct capture *c, const struct capture *first, struct error *e)
 {
-  static unsigned char chunk[CHUNK];
-  c->room = (c->lib->region_size + 2 * PAGE) & ~(size_t)(PAGE - 1);
-  if (c->size > c->room)
+  const size_t room = c->lib->region_size + 2 * PAGE;
+  if (c->size > room)
     return unexpected(c->lib, "the heap ends behind its reserve", e);
-  void *p = mmap(NULL, c->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                 -1, 0);
-  if (p == MAP_FAILED)
+  if (region_init(&c->region, first ? &first->region : NULL, room, c->lib->word))
     return fail_errno(e, c->lib->path, "no memory for a copy of its region");
-  c->region = p;
-  if (ask_bytes(c, c->bias + c->lib->note.data, c->size, e))
-    return -1;
-  for (size_t at = 0; at < c->size; at += CHUNK) {
-    size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
-    if (process_read(c->process, chunk, n, e))
-      return -1;
-    copy_sparse(c->region + at, chunk, n);
-  }
-  clear_gap(c);
+  if (first)
+    region_moved(&c->region, first->bias + c->lib->lo, c->lib->hi - c->lib->lo,
+                 c->bias - first->bias);
   return 0;
+}
+
+static int take_region(struct capture *c, const struct capture *first, struct error *e)
+{
+  unsigned char *chunk = xalloc(CHUNK);
+  int status =
+      region_start(c, first, e) || ask_bytes(c, c->bias + c->lib->note.data, c->size, e) ? -1 : 0;
+  for (size_t at = 0; at < c->size && !status; at += CHUNK) {
+    size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
+    status = process_read(c->process, chunk, n, e);
+    if (status)
+      break;
+    clear_gap(c, chunk, at, n);
+    region_put(&c->region, at, chunk, n);
+  }
+  free(chunk);
+  return status;
 }
 
 static int take_records(struct capture *c, uint64_t address, uint64_t n, bool blocks,
@@ -412,8 +419,8 @@ static int take_stacks(struct capture *c, struct error *e)
 }
 
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *setting, bool init,
-                 struct module_cache *cache, struct error *e)
+                 const char *path, const struct setting *setting, const struct capture *first,
+                 bool init, struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
   *c = (struct capture){.lib = lib, .seed = setting->seed, .align = setting->align};
@@ -427,9 +434,9 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   if (init && s.align > c->align)
     c->align = s.align;
   take_made(c);
-  if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, e) ||
+  if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, first, e) ||
       take_records(c, s.blocks, s.n_blocks, true, e) ||
-      take_records(c, s.allocations, s.n_allocations, false, e) ||
+      ((!first || setting->stacks) && take_records(c, s.allocations, s.n_allocations, false, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
   return 0;
@@ -449,8 +456,7 @@ int capture_fall_back(const struct options *o, const struct library *lib, const 
 void capture_free(struct capture *c)
 {
   process_end(c->process);
-  if (c->region)
-    munmap(c->region, c->room);
+  region_free(&c->region);
   for (size_t i = 0; i < c->modules.n; i++)
     free(c->modules.at[i].path);
   free(c->modules.at);
@@ -568,17 +574,23 @@ int capture_displaced(const struct capture *a, const struct capture *b, bool fix
   return status;
 }
 
-static int keep_part(const char *dir, const char *part, int number, const void *bytes, size_t n,
-                     struct error *e)
+static int keep_part(const char *dir, const char *part, int number, const struct region *region,
+                     size_t from, size_t to, struct error *e)
 {
+  unsigned char *bytes = xalloc(CHUNK);
   char *path = xprintf("%s/%s%d", dir, part, number);
   FILE *f = fopen(path, "we");
-  int status = 0;
-  if (!f || fwrite(bytes, 1, n, f) != n)
-    status = fail_errno(e, path, "cannot be written");
+  int status = f ? 0 : fail_errno(e, path, "cannot be written");
+  for (size_t at = from, n; at < to && !status; at += n) {
+    n = to - at < CHUNK ? to - at : CHUNK;
+    region_read(region, at, n, bytes);
+    if (fwrite(bytes, 1, n, f) != n)
+      status = fail_errno(e, path, "cannot be written");
+  }
   if (f && fclose(f) && !status)
     status = fail_errno(e, path, "cannot be written");
   free(path);
+  free(bytes);
   return status;
 }
 
@@ -588,8 +600,8 @@ int capture_keep(const struct capture *c, const struct library *lib, const char 
   size_t heap = lib->note.heap - lib->note.data;
   if (mkdir(dir, 0777) && errno != EEXIST)
     return fail_errno(e, dir, "cannot be made");
-  return keep_part(dir, "data", number, c->region, heap, e) ||
-                 keep_part(dir, "heap", number, c->region + heap, c->size - heap, e)
+  return keep_part(dir, "data", number, &c->region, 0, heap, e) ||
+                 keep_part(dir, "heap", number, &c->region, heap, c->size, e)
              ? -1
              : 0;
 }

@@ -144,11 +144,25 @@ static bool same_blocks(const struct capture *a, const struct capture *b)
 
 static bool is_same(const struct study *s, const struct capture *c, const struct finding *f)
 {
-  const unsigned word = s->w->lib.word;
-  const unsigned char *a = s->base.region + f->offset, *b = c->region + f->offset;
-  if (f->cause == FIND_MOVES && get_word(a, word) && get_word(b, word))
-    return get_word(a, word) - s->base.bias == get_word(b, word) - c->bias;
-  return memcmp(a, b, f->size) == 0;
+  const struct region *a = &s->base.region, *b = &c->region;
+  if (f->cause == FIND_MOVES && region_word(a, f->offset) && region_word(b, f->offset))
+    return region_word(a, f->offset) - s->base.bias == region_word(b, f->offset) - c->bias;
+  size_t i = 0;
+  while (i < f->size && region_byte(a, f->offset + i) == region_byte(b, f->offset + i))
+    i++;
+  return i == f->size;
+}
+
+static bool goes_on(const struct region *from, const struct region *to, const struct finding *f,
+                    uint64_t passed)
+{
+  unsigned char *a = xalloc(f->size), *b = xalloc(f->size);
+  region_read(from, f->offset, f->size, a);
+  region_read(to, f->offset, f->size, b);
+  const bool goes = goes_with_clock(a, b, f->size, passed);
+  free(a);
+  free(b);
+  return goes;
 }
 
 /* 0 when it could not be had either, because init did not come to its end there: then *c is empty. */
@@ -157,7 +171,7 @@ static int observe(struct study *s, const struct setting *setting, struct captur
 {
   struct error own = {0};
   struct work *w = s->w;
-  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, true, w->cache, &own))
+  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, &w->runs[0], true, w->cache, &own))
     return 0;
   capture_free(c);
   int status = own.status == REFUSED ? 0 : fail(e, own.status, "%s", own.text);
@@ -177,15 +191,14 @@ static int vary(struct study *s, unsigned seed, enum thing thing, int64_t ahead,
   struct capture c = {0};
   if (observe(s, &setting, &c, e))
     return -1;
-  const bool alike = c.region && s->base.region && same_blocks(&s->base, &c);
+  const bool alike = c.region.own && s->base.region.own && same_blocks(&s->base, &c);
   for (size_t i = 0; i < plan->findings.n; i++) {
     struct finding *f = &plan->findings.at[i];
     if (!is_studied(f) || (alike && is_same(s, &c, f)))
       continue;
     f->varies |= thing;
-    s->steps[i] &=
-        alike && (thing == THING_TIME || thing == THING_CPU) &&
-        goes_with_clock(s->base.region + f->offset, c.region + f->offset, f->size, (uint64_t)ahead);
+    s->steps[i] &= alike && (thing == THING_TIME || thing == THING_CPU) &&
+                   goes_on(&s->base.region, &c.region, f, (uint64_t)ahead);
   }
   capture_free(&c);
   return 0;
@@ -239,6 +252,20 @@ static int repeat(struct study *s, struct error *e)
   return 0;
 }
 
+/* Whether the bytes of a region are that number: it and what is around it. */
+static bool has_number(const struct capture *c, size_t region_size, size_t offset, size_t size,
+                       uint64_t number)
+{
+  const size_t from = offset < 2 * DIGITS ? 0 : offset - 2 * DIGITS;
+  const size_t to =
+      region_size - offset - size < 2 * DIGITS ? region_size : offset + size + 2 * DIGITS;
+  unsigned char *bytes = xalloc(to - from);
+  region_read(&c->region, from, to - from, bytes);
+  const bool has = is_number_at(bytes, to - from, offset - from, size, number);
+  free(bytes);
+  return has;
+}
+
 /* Whether the bytes are the id of the process, or of its parent, in every run. */
 static bool is_id(const struct work *w, size_t offset, size_t size)
 {
@@ -246,9 +273,10 @@ static bool is_id(const struct work *w, size_t offset, size_t size)
   for (size_t r = 0; r < w->n; r++) {
     const struct capture *c = &w->runs[r];
     const uint64_t id = (uint64_t)process_id(c->process), parents = (uint64_t)trace_parent(c->seed);
-    own &= is_number_at(c->region, w->plan.size, offset, size, id);
-    parent &= is_number_at(c->region, w->plan.size, offset, size, parents);
-    same &= memcmp(c->region + offset, w->runs[0].region + offset, size) == 0;
+    own &= has_number(c, w->plan.size, offset, size, id);
+    parent &= has_number(c, w->plan.size, offset, size, parents);
+    for (size_t i = 0; i < size; i++)
+      same &= !regions_differ(w->runs, r + 1, offset + i);
   }
   return own || parent || same ||
          (size == 8 && is_id(w, offset, size / 2) && is_id(w, offset + size / 2, size / 2));
@@ -279,7 +307,8 @@ static int study(struct study *s, struct error *e)
     s->steps[i] = true;
   if (observe(s, &setting, &s->base, e))
     return -1;
-  if (!s->base.region || !same_blocks(&s->base, run)) { /* it would not be about the same words */
+  if (!s->base.region.own ||
+      !same_blocks(&s->base, run)) { /* it would not be about the same words */
     for (size_t i = 0; i < s->w->plan.findings.n; i++)
       s->w->plan.findings.at[i].varies = THING_OTHER;
   } else if (vary_all(s, e) || repeat(s, e))

@@ -15,7 +15,7 @@
 
 uint64_t value_in(const struct context *x, size_t run, size_t at)
 {
-  return get_word(x->runs[run].region + at, x->word);
+  return region_word(&x->runs[run].region, at);
 }
 
 unsigned lowest_difference(const uint64_t *v, size_t n)
@@ -38,14 +38,6 @@ void add_site(struct context *x, struct site s)
   *PUSH(&x->plan->sites) = s;
   if (s.offset + s.size > x->done)
     x->done = s.offset + s.size;
-}
-
-bool byte_differs(const struct context *x, size_t at)
-{
-  for (size_t r = 1; r < x->n; r++)
-    if (x->runs[r].region[at] != x->runs[0].region[at])
-      return true;
-  return false;
 }
 
 bool in_image(const struct context *x, uint64_t address)
@@ -76,16 +68,25 @@ static bool leads_into_image(const struct context *x, size_t start, unsigned by,
   return in_image(x, *target);
 }
 
+static void add_pointer(struct context *x, size_t start, uint64_t target)
+{
+  put_word(x->plan->image + start, x->word, target);
+  if ((x->lib->note.data | start) % x->word) {
+    add_site(
+        x, (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER, .value = target});
+    return;
+  }
+  bitmap_set(&x->plan->pointers, start / x->word, true);
+  x->done = start + x->word;
+}
+
 static bool is_pointer(struct context *x, size_t d)
 {
   uint64_t target;
   if (x->plan->fixed || d < x->low_byte || !is_free(x, d - x->low_byte, x->word) ||
       !leads_into_image(x, d - x->low_byte, 0, &target))
     return false;
-  size_t start = d - x->low_byte;
-  add_site(x,
-           (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER, .value = target});
-  put_word(x->plan->image + start, x->word, target);
+  add_pointer(x, d - x->low_byte, target);
   return true;
 }
 
@@ -172,7 +173,7 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
   size_t end = f->offset + f->size;
   if (f->cause == FIND_MIXED)
     return false;
-  while (end > d + 1 && !byte_differs(x, end - 1))
+  while (end > d + 1 && !regions_differ(x->runs, x->n, end - 1))
     end--;
   struct policy_line *line = policy_on(x, ACT_KEEP, d, end - d);
   if (!line)
@@ -248,24 +249,129 @@ static int compare_findings(const void *a, const void *b)
 
 void plan_sort(struct plan *plan)
 {
-  if (plan->sites.n)
-    qsort(plan->sites.at, plan->sites.n, sizeof *plan->sites.at, by_offset);
+  sort(plan->sites.at, plan->sites.n, sizeof *plan->sites.at, by_offset);
 }
 
-static void explain_span(struct context *x, const struct span *span)
+/* Those that a policy line has made pointers are like the others, now that none can come to lie over
+ * them. */
+static void gather_pointers(struct context *x)
 {
-  for (size_t d = span->offset; d < span->offset + span->size;) {
-    while (x->next < x->fixed &&
-           x->plan->sites.at[x->next].offset + x->plan->sites.at[x->next].size <= d)
-      x->next++;
-    const struct site *s = x->next < x->fixed ? &x->plan->sites.at[x->next] : NULL;
-    if (s && s->offset <= d)
-      x->done = s->offset + s->size;
-    else if (d >= x->done && !is_pointer(x, d) && !is_thread(x, d) && !is_import(x, d) &&
-             !is_dead(x, d) && !is_rotated(x, d))
-      refuse(x, d);
-    d = x->done > d ? x->done : d + 1;
+  struct plan *plan = x->plan;
+  size_t left = 0;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site s = plan->sites.at[i];
+    if (s.kind == SITE_POINTER && !s.rotated && !s.by_ldso && s.size == x->word &&
+        (x->lib->note.data | s.offset) % x->word == 0)
+      bitmap_set(&plan->pointers, s.offset / x->word, true);
+    else
+      plan->sites.at[left++] = s;
   }
+  plan->sites.n = left;
+}
+
+/* the bytes that differ, from the first to the last */
+
+/* The site that was there before, with all of the byte or behind it. */
+static const struct site *next_fixed(struct context *x, size_t d)
+{
+  const struct site *sites = x->plan->sites.at;
+  while (x->next < x->fixed && sites[x->next].offset + sites[x->next].size <= d)
+    x->next++;
+  return x->next < x->fixed ? &sites[x->next] : NULL;
+}
+
+static void explain(struct context *x, size_t d)
+{
+  const struct site *s = next_fixed(x, d);
+  if (s && s->offset <= d)
+    x->done = s->offset + s->size;
+  else if (d >= x->done && !is_pointer(x, d) && !is_thread(x, d) && !is_import(x, d) &&
+           !is_dead(x, d) && !is_rotated(x, d))
+    refuse(x, d);
+}
+
+/* What is_pointer says of the first byte that differs in a word, v of the runs, without another look at
+ * them.  Most words that differ are such. */
+static bool is_plain(struct context *x, size_t at, const uint64_t *v)
+{
+  const size_t d = at + x->low_byte;
+  const uint64_t target = v[0] - x->runs[0].bias;
+  bool is = !x->plan->fixed && !((x->lib->note.data | at) % x->word) && x->low_byte < x->word &&
+            x->done <= at && in_image(x, target);
+  for (size_t r = 1; r < x->n && is; r++)
+    is = v[r] - x->runs[r].bias == target;
+  if (!is)
+    return false;
+  const struct site *s = next_fixed(x, d);
+  if ((s && s->offset <= d) || !is_free(x, at, x->word))
+    return false;
+  add_pointer(x, at, target);
+  return true;
+}
+
+/* The word at that offset, or what there is of it. */
+static void explain_word(struct context *x, size_t at, size_t size,
+                         const unsigned char *const *page)
+{
+  uint64_t v[MAX_RUNS], differ = 0;
+  for (size_t r = 0; r < x->n; r++) {
+    v[r] = get_word(page[r] + at % REGION_PAGE, x->word);
+    differ |= v[r] ^ v[0];
+  }
+  if (!differ || is_plain(x, at, v))
+    return;
+  for (size_t i = 0; i < size && i < x->word; i++)
+    if (differ >> 8 * i & 0xff && at + i >= x->done)
+      explain(x, at + i);
+}
+
+/* A page that is the same everywhere but for words that have moved: they are pointers, unless something
+ * from outside the page has to do with it. */
+static bool is_moved(struct context *x, size_t at)
+{
+  bool is = x->word == 8 && !x->plan->fixed && x->low_byte < x->word &&
+            x->lib->note.data % 8 == 0 && x->done <= at && x->plan->size - at >= REGION_PAGE;
+  for (size_t r = 1; r < x->n && is; r++)
+    is = region_kind(&x->runs[r].region, at) == PAGE_MOVED;
+  const struct site *s = is ? next_fixed(x, at) : NULL;
+  return is && (!s || s->offset >= at + REGION_PAGE);
+}
+
+static void explain_moved(struct context *x, size_t at)
+{
+  const uint64_t bias = x->runs[0].bias, lo = x->lib->lo, size = x->lib->hi - lo;
+  unsigned char *page = x->plan->image + at;
+  uint64_t *bits = x->plan->pointers.at + at / 8 / 64;
+  for (size_t i = 0; i < REGION_PAGE / 8 / 64; i++) {
+    uint64_t map = 0;
+    for (size_t j = 0; j < 64; j++, page += 8) {
+      const uint64_t v = get_word(page, 8), is = v - bias - lo <= size;
+      put_word(page, 8, v - (bias & -is));
+      map |= is << j;
+    }
+    bits[i] = map;
+    if (map)
+      x->done = at + (i + 1) * 512 - 8 * (size_t)__builtin_clzll(map);
+  }
+}
+
+static void explain_page(struct context *x, size_t at)
+{
+  const unsigned char *page[MAX_RUNS];
+  const size_t end = x->plan->size - at < REGION_PAGE ? x->plan->size : at + REGION_PAGE;
+  bool same = true;
+  for (size_t r = 1; r < x->n && same; r++)
+    same = region_kind(&x->runs[r].region, at) == PAGE_SAME;
+  if (same)
+    return;
+  if (is_moved(x, at)) {
+    explain_moved(x, at);
+    return;
+  }
+  for (size_t r = 0; r < x->n; r++)
+    page[r] = region_page(&x->runs[r].region, at, x->room + r * REGION_PAGE);
+  for (size_t word = at; word < end; word += x->word)
+    explain_word(x, word, end - word, page);
 }
 
 bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m)
@@ -282,16 +388,22 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
 }
 
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
-              const struct spans *spans, struct policy *policy)
+              struct policy *policy)
 {
-  struct context x = {
-      .plan = plan, .lib = lib, .runs = runs, .n = n, .policy = policy, .word = lib->word};
+  struct context x = {.plan = plan,
+                      .lib = lib,
+                      .runs = runs,
+                      .n = n,
+                      .policy = policy,
+                      .word = lib->word,
+                      .room = xalloc(n * REGION_PAGE)};
   uint64_t bias[MAX_RUNS];
   for (size_t r = 0; r < n; r++)
     bias[r] = runs[r].bias;
   x.low_byte = lowest_difference(bias, n);
+  bitmap_init(&plan->pointers, (plan->size + lib->word - 1) / lib->word);
   plan->image = xalloc(plan->size);
-  copy_sparse(plan->image, runs[0].region, plan->size);
+  copy_sparse(plan->image, runs[0].region.own, plan->size);
   sort_policy(&x);
   apply_policy(&x);
   for (size_t i = 0; i < lib->slots.n; i++)
@@ -299,15 +411,18 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
   plan_sort(plan);
   x.fixed = plan->sites.n;
   x.done = 0;
-  for (size_t i = 0; i < spans->list.n; i++)
-    explain_span(&x, &spans->list.at[i]);
+  for (size_t at = 0; at < plan->size; at += REGION_PAGE)
+    explain_page(&x, at);
+  gather_pointers(&x);
   plan_sort(plan);
   sort(plan->findings.at, plan->findings.n, sizeof *plan->findings.at, compare_findings);
   name_own_symbols(&x);
+  plan_sort(plan);
   note_keeps(&x);
   for (size_t i = 0; i < runs[0].protections.n; i++)
     *PUSH(&plan->protections) = runs[0].protections.at[i];
   imports_free(&x);
+  free(x.room);
   for (size_t action = 0; action < ACTIONS; action++)
     free(x.lines[action].list.at);
 }
@@ -321,6 +436,7 @@ void plan_free(struct plan *plan)
     free(plan->imports.at[i].path);
   }
   free(plan->imports.at);
+  free(plan->pointers.at);
   free(plan->sites.at);
   free(plan->findings.at);
   free(plan->plain.at);

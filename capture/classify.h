@@ -36,13 +36,13 @@ struct context {
   size_t fixed;                /* sites that were there before the first span */
   size_t next;                 /* the first of them that is not passed */
   size_t done;                 /* every byte before this one is explained */
+  unsigned char *room;         /* n pages */
 };
 
 #define NO_IMPORT SIZE_MAX
 
 /* The word at that offset, in that run. */
 uint64_t value_in(const struct context *x, size_t run, size_t at);
-bool byte_differs(const struct context *x, size_t at);
 /* The lowest byte in which n numbers differ. */
 unsigned lowest_difference(const uint64_t *v, size_t n);
 /* Whether a new word may stand there: inside the region, on nothing that is explained already. */

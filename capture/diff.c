@@ -1,43 +1,218 @@
-/* Where the regions of several runs differ, byte by byte. */
+/* The region of a run: whole of the first one, of the others as far as it is not the first one's.
+ *
+ * Nearly all pages of another run are the same, or would be if the library had been loaded where the
+ * first run had it: words that lead into the image there have moved with it, and no other word differs.
+ * Such a page is only marked.  The few words that are not what follows from this are kept one by one;
+ * a page with many of them is kept as it is.  So what comes out is what went in, byte for byte, whatever
+ * the words mean: that is not decided here. */
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "turf.h"
 
-enum { STRIDE = 4096 };
+/* A page with more odd words is kept as it is, which costs no more than four times as much. */
+enum { PATCHES_AT_MOST = REGION_PAGE / sizeof(struct patch) / 4 };
 
-static bool differs(unsigned char *const *region, size_t n, size_t at)
+int region_init(struct region *g, const struct region *first, size_t room, unsigned word)
 {
-  for (size_t i = 1; i < n; i++)
-    if (region[i][at] != region[0][at])
-      return true;
-  return false;
+  const size_t whole = (room + REGION_PAGE - 1) & ~(size_t)(REGION_PAGE - 1);
+  void *p =
+      mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  *g = (struct region){.room = whole, .word = word, .first = first};
+  if (p == MAP_FAILED)
+    return -1;
+  g->own = p;
+  if (first)
+    g->kind = xalloc(whole / REGION_PAGE);
+  return 0;
 }
 
-/* Most of an image is the same in all runs: whole pages are passed over at once. */
-static bool page_differs(unsigned char *const *region, size_t n, size_t at, size_t size)
+void region_free(struct region *g)
 {
-  for (size_t i = 1; i < n; i++)
-    if (memcmp(region[i] + at, region[0] + at, size) != 0)
-      return true;
-  return false;
+  if (g->own)
+    munmap(g->own, g->room);
+  free(g->kind);
+  free(g->patches.at);
+  *g = (struct region){0};
 }
 
-void diff(struct spans *out, unsigned char *const *region, size_t n, size_t size)
+/* The word here where the first run has v. */
+static inline uint64_t follow(const struct region *g, uint64_t v)
 {
-  struct span *last = NULL;
-  for (size_t page = 0; page < size; page += STRIDE) {
-    size_t end = size - page < STRIDE ? size : page + STRIDE;
-    if (!page_differs(region, n, page, end - page))
+  return v + (v - g->from <= g->size ? g->by : 0);
+}
+
+void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by)
+{
+  g->from = from;
+  g->size = size;
+  g->by = by;
+}
+
+/* A loop for each size of a word, so that it is one instruction to load one. */
+static inline bool follows_in(const struct region *g, const unsigned char *was,
+                              const unsigned char *now, unsigned word)
+{
+  uint64_t bits = 0;
+  for (size_t i = 0; i < REGION_PAGE; i += word)
+    bits |= follow(g, get_word(was + i, word)) ^ get_word(now + i, word);
+  return !(word == 4 ? (uint32_t)bits : bits);
+}
+
+static bool follows(const struct region *g, const unsigned char *was, const unsigned char *now)
+{
+  return g->word == 8 ? follows_in(g, was, now, 8) : follows_in(g, was, now, 4);
+}
+
+/* The same but for a few words, which are noted. */
+static bool nearly_follows(struct region *g, size_t at, const unsigned char *was,
+                           const unsigned char *now)
+{
+  const size_t before = g->patches.n;
+  const unsigned word = g->word;
+  for (size_t i = 0; i < REGION_PAGE; i += word) {
+    unsigned char expected[8];
+    put_word(expected, word, follow(g, get_word(was + i, word)));
+    if (memcmp(expected, now + i, word) == 0)
       continue;
-    for (size_t at = page; at < end; at++) {
-      if (!differs(region, n, at))
-        continue;
-      if (!last || last->offset + last->size != at) {
-        last = PUSH(&out->list);
-        *last = (struct span){at, 0};
-      }
-      last->size++;
+    if (g->patches.n - before == PATCHES_AT_MOST) {
+      g->patches.n = before;
+      return false;
     }
+    *PUSH(&g->patches) = (struct patch){at + i, get_word(now + i, word)};
   }
+  return true;
+}
+
+static void put_page(struct region *g, size_t at, const unsigned char *now)
+{
+  const unsigned char *was = g->first->own + at;
+  const bool is_there = at < g->first->room;
+  unsigned char kind = PAGE_OWN;
+  if (is_there && memcmp(was, now, REGION_PAGE) == 0)
+    kind = PAGE_SAME;
+  else if (is_there && follows(g, was, now))
+    kind = PAGE_MOVED;
+  else if (is_there && nearly_follows(g, at, was, now))
+    kind = PAGE_PATCHED;
+  else
+    copy_sparse(g->own + at, now, REGION_PAGE);
+  g->kind[at / REGION_PAGE] = kind;
+}
+
+void region_put(struct region *g, size_t at, const unsigned char *bytes, size_t n)
+{
+  unsigned char last[REGION_PAGE] = {0};
+  if (!g->first) {
+    copy_sparse(g->own + at, bytes, n);
+    return;
+  }
+  for (; n >= REGION_PAGE; at += REGION_PAGE, bytes += REGION_PAGE, n -= REGION_PAGE)
+    put_page(g, at, bytes);
+  if (n) {
+    memcpy(last, bytes, n);
+    put_page(g, at, last);
+  }
+}
+
+enum page_kind region_kind(const struct region *g, size_t at)
+{
+  return g->kind ? (enum page_kind)g->kind[at / REGION_PAGE] : PAGE_OWN;
+}
+
+/* The first patch at or behind an offset. */
+static size_t find_patch(const struct region *g, size_t at)
+{
+  return COUNT_BELOW(&g->patches, offset, at);
+}
+
+const unsigned char *region_page(const struct region *g, size_t at, unsigned char *room)
+{
+  const enum page_kind kind = region_kind(g, at);
+  const unsigned word = g->word;
+  if (kind == PAGE_OWN || kind == PAGE_SAME)
+    return (kind == PAGE_OWN ? g : g->first)->own + at;
+  const unsigned char *was = g->first->own + at;
+  for (size_t i = 0; i < REGION_PAGE && word == 8; i += 8)
+    put_word(room + i, 8, follow(g, get_word(was + i, 8)));
+  for (size_t i = 0; i < REGION_PAGE && word == 4; i += 4)
+    put_word(room + i, 4, follow(g, get_word(was + i, 4)));
+  for (size_t i = kind == PAGE_PATCHED ? find_patch(g, at) : g->patches.n;
+       i < g->patches.n && g->patches.at[i].offset < at + REGION_PAGE; i++)
+    put_word(room + (g->patches.at[i].offset - at), word, g->patches.at[i].value);
+  return room;
+}
+
+void region_read(const struct region *g, size_t at, size_t n, void *out)
+{
+  unsigned char room[REGION_PAGE], *to = out;
+  while (n) {
+    const size_t skip = at % REGION_PAGE;
+    const size_t part = n < REGION_PAGE - skip ? n : REGION_PAGE - skip;
+    memcpy(to, region_page(g, at - skip, room) + skip, part);
+    at += part;
+    to += part;
+    n -= part;
+  }
+}
+
+/* At a multiple of the word's size. */
+static uint64_t aligned_word(const struct region *g, size_t at)
+{
+  const enum page_kind kind = region_kind(g, at);
+  if (kind == PAGE_OWN || kind == PAGE_SAME)
+    return get_word((kind == PAGE_OWN ? g : g->first)->own + at, g->word);
+  if (kind == PAGE_PATCHED) {
+    const size_t i = find_patch(g, at);
+    if (i < g->patches.n && g->patches.at[i].offset == at)
+      return g->patches.at[i].value;
+  }
+  return follow(g, get_word(g->first->own + at, g->word));
+}
+
+uint64_t region_word(const struct region *g, size_t at)
+{
+  const unsigned word = g->word;
+  unsigned char two[16];
+  if (!g->kind)
+    return get_word(g->own + at, word);
+  if (at % word == 0)
+    return aligned_word(g, at);
+  put_word(two, word, aligned_word(g, at - at % word));
+  put_word(two + word, word, aligned_word(g, at - at % word + word));
+  return get_word(two + at % word, word);
+}
+
+unsigned char region_byte(const struct region *g, size_t at)
+{
+  unsigned char bytes[8];
+  if (!g->kind)
+    return g->own[at];
+  put_word(bytes, g->word, aligned_word(g, at - at % g->word));
+  return bytes[at % g->word];
+}
+
+bool region_is_zero(const struct region *g, size_t at, size_t n)
+{
+  static const unsigned char zeros[REGION_PAGE];
+  unsigned char room[REGION_PAGE];
+  bool is = true;
+  while (n && is) {
+    const size_t skip = at % REGION_PAGE;
+    const size_t part = n < REGION_PAGE - skip ? n : REGION_PAGE - skip;
+    is = memcmp(region_page(g, at - skip, room) + skip, zeros, part) == 0;
+    at += part;
+    n -= part;
+  }
+  return is;
+}
+
+bool regions_differ(const struct capture *runs, size_t n, size_t at)
+{
+  for (size_t r = 1; r < n; r++)
+    if (region_byte(&runs[r].region, at) != region_byte(&runs[0].region, at))
+      return true;
+  return false;
 }

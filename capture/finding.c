@@ -95,8 +95,8 @@ static void narrow(const struct context *x, struct finding *f)
   unsigned half = f->size / 2;
   bool low = false, high = false;
   for (unsigned i = 0; i < half; i++) {
-    low |= byte_differs(x, f->offset + i);
-    high |= byte_differs(x, f->offset + half + i);
+    low |= regions_differ(x->runs, x->n, f->offset + i);
+    high |= regions_differ(x->runs, x->n, f->offset + half + i);
   }
   if (f->cause != FIND_VARIES || low == high)
     return;
@@ -145,7 +145,8 @@ struct finding finding_at(const struct context *x, size_t d)
   f.size = 0;
   do
     f.size++;
-  while ((d + f.size) % x->word && is_free(x, d, f.size + 1) && byte_differs(x, d + f.size));
+  while ((d + f.size) % x->word && is_free(x, d, f.size + 1) &&
+         regions_differ(x->runs, x->n, d + f.size));
   f.cause = FIND_VARIES;
   return f;
 }

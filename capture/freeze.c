@@ -78,7 +78,7 @@ static int fail_fixed(const struct work *w, const struct mapping *m, struct erro
   const char *before = "; it is used in ";
   unsigned n = 0;
   for (size_t at = 0; at + word <= w->plan.size && n < 4; at += word) {
-    uint64_t value = get_word(w->runs[0].region + at, word);
+    uint64_t value = region_word(&w->runs[0].region, at);
     if (value < m->lo || value >= m->hi)
       continue;
     char *place = report_place(&w->lib, &w->runs[0], at);
@@ -286,7 +286,7 @@ static int prove_hooks(struct work *w, const char *path, struct error *e)
     const struct site *s = &plan->sites.at[i];
     bool set = s->kind == SITE_RETHAW;
     for (size_t r = 0; r < w->n && set; r++)
-      set = !is_zero(w->runs[r].region + s->offset, s->size);
+      set = !region_is_zero(&w->runs[r].region, s->offset, s->size);
     if (!set)
       continue;
     unsigned char *now = xalloc(s->size);
@@ -463,7 +463,7 @@ static void learn_slots(struct plan *plan, const struct capture *live)
   for (size_t i = 0; i < plan->sites.n; i++) {
     struct site *s = &plan->sites.at[i];
     if (s->kind == SITE_POINTER && s->by_ldso)
-      s->value = get_word(live->region + s->offset, (unsigned)s->size) - live->bias;
+      s->value = region_word(&live->region, s->offset) - live->bias;
   }
 }
 

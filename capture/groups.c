@@ -8,14 +8,6 @@
 /* Steps of a route that are shown at its beginning, and at its end; how long one with types may be. */
 enum { FIRST_STEPS = 4, LAST_STEPS = 3, TYPED_STEPS = 64 };
 
-static bool differs(const struct report *r, size_t at)
-{
-  for (size_t i = 1; i < r->n; i++)
-    if (r->runs[i].region[at] != r->runs[0].region[at])
-      return true;
-  return false;
-}
-
 /* The lower half of what looks like one number carries into the upper one another time. */
 static bool is_lower_half(const struct report *r, const struct finding *f)
 {
@@ -23,7 +15,7 @@ static bool is_lower_half(const struct report *r, const struct finding *f)
   if (f->cause != FIND_VARIES || f->size != word / 2 || f->offset % word)
     return false;
   for (size_t i = f->size; i < word; i++)
-    if (r->runs[0].region[f->offset + i])
+    if (region_byte(&r->runs[0].region, f->offset + i))
       return true;
   return false;
 }
@@ -32,7 +24,7 @@ static bool is_lower_half(const struct report *r, const struct finding *f)
 static size_t first_byte(const struct report *r, const struct finding *f)
 {
   size_t first = 0;
-  while (first < f->size && !differs(r, f->offset + first))
+  while (first < f->size && !regions_differ(r->runs, r->n, f->offset + first))
     first++;
   return f->offset + (first == f->size ? 0 : first);
 }
@@ -272,7 +264,7 @@ char *entry_value(const struct report *r, const struct entry *x, size_t run)
   char *text = xalloc(3 + 2 * (size_t)f->size), *to = text;
   to += sprintf(to, "0x");
   for (size_t i = f->size; i-- > 0;)
-    to += sprintf(to, "%02x", r->runs[run].region[f->offset + i]);
+    to += sprintf(to, "%02x", region_byte(&r->runs[run].region, f->offset + i));
   return text;
 }
 

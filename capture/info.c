@@ -9,7 +9,7 @@
 enum { PAGE = 4096 };
 
 struct facts {
-  const struct library *lib;
+  struct library *lib;
   const struct urf_note *note;
   bool frozen;
   uint64_t end;            /* of the region, heap included */
@@ -51,6 +51,9 @@ static int read_sites(struct facts *x, struct error *e)
 {
   struct plan plan = {0};
   int status = place_read(&plan, x->lib, e);
+  for (size_t i = bitmap_next(&plan.pointers, 0); i < plan.pointers.n;
+       i = bitmap_next(&plan.pointers, i + 1))
+    mark(x, i * x->lib->word);
   for (size_t i = 0; i < plan.sites.n && !status; i++) {
     const struct site *s = &plan.sites.at[i];
     if (s->kind != SITE_POINTER && s->kind != SITE_IMPORT)
@@ -65,7 +68,7 @@ static int read_sites(struct facts *x, struct error *e)
   return status;
 }
 
-static int facts_init(struct facts *x, const struct library *lib, struct error *e)
+static int facts_init(struct facts *x, struct library *lib, struct error *e)
 {
   const struct urf_note *note = &lib->note;
   *x = (struct facts){.lib = lib, .note = note, .frozen = note->flags & URF_FROZEN};

@@ -81,7 +81,8 @@ static bool follows(const struct owns *o, const struct site *s, size_t own)
          !s->by_ldso && (!by || (symbol->kind == OWN_OBJECT && by < symbol->size));
 }
 
-static void look_at(struct owns *o, struct context *x, struct site *s)
+/* Whether the pointer has become an import. */
+static bool look_at(struct owns *o, struct context *x, struct site *s)
 {
   enum { ROOM = 64 };
   const uint64_t address = s->value & ADDRESS_MASK;
@@ -93,10 +94,36 @@ static void look_at(struct owns *o, struct context *x, struct site *s)
     s->kind = SITE_IMPORT;
     s->import = new_import(x, own->name, "", "", URF_IMPORT_FOLLOW, (int64_t)own->value);
     x->plan->imports.at[s->import].slot = own->slot;
-    return;
+    return true;
   }
   while (n)
     o->wanted[found[--n]] = true;
+  return false;
+}
+
+/* Nearly all pointers lead behind all that has a name. */
+static uint64_t last_name(const struct owns *o)
+{
+  const size_t n = o->lib->owns.n;
+  uint64_t last = o->reach[n - 1];
+  for (size_t i = 0; i < n; i++)
+    last = o->at[i] > last ? o->at[i] : last;
+  return last;
+}
+
+static void look_at_plain(struct owns *o, struct context *x)
+{
+  struct plan *plan = x->plan;
+  const uint64_t last = last_name(o);
+  for (size_t i = bitmap_next(&plan->pointers, 0); i < plan->pointers.n;
+       i = bitmap_next(&plan->pointers, i + 1)) {
+    struct site s = {.offset = i * x->word, .size = x->word, .kind = SITE_POINTER};
+    s.value = get_word(plan->image + s.offset, x->word);
+    if ((s.value & ADDRESS_MASK) > last || !look_at(o, x, &s))
+      continue;
+    bitmap_set(&plan->pointers, i, false);
+    *PUSH(&plan->sites) = s;
+  }
 }
 
 void name_own_symbols(struct context *x)
@@ -105,7 +132,9 @@ void name_own_symbols(struct context *x)
   owns_init(&o, x);
   for (size_t i = 0; i < x->plan->sites.n && o.lib->owns.n; i++)
     if (x->plan->sites.at[i].kind == SITE_POINTER)
-      look_at(&o, x, &x->plan->sites.at[i]);
+      (void)look_at(&o, x, &x->plan->sites.at[i]);
+  if (o.lib->owns.n)
+    look_at_plain(&o, x);
   for (size_t i = 0; i < o.lib->owns.n; i++) {
     const struct own *own = &o.lib->owns.at[i];
     if (!is_wanted(&o, x, i) || !o.at[i])

@@ -19,50 +19,17 @@ static void put_pointer(struct bytes *b, unsigned word, uint64_t value)
   put_bytes(b, bytes, word);
 }
 
-static bool is_aligned(const struct library *lib, const struct site *s)
-{
-  return (lib->note.data + s->offset) % lib->word == 0;
-}
-
 static bool is_bound(const struct site *s)
 {
   return s->kind == SITE_IMPORT && !s->by_ldso;
 }
 
-static bool is_relocated(const struct site *s)
+static bool is_odd(const struct site *s)
 {
   return s->kind == SITE_POINTER && !s->by_ldso && !s->rotated;
 }
 
 enum { PAGE = 4096 };
-
-/* The RELR words (gABI) of a stretch: a word's address, then bitmaps of the 8 * word - 1 words that follow. */
-struct relr {
-  struct bytes *out;
-  unsigned word;
-  uint64_t next, map; /* the next bitmap's first address, 0 for none; what it has so far */
-};
-
-static void flush_map(struct relr *r)
-{
-  if (r->map)
-    put_pointer(r->out, r->word, r->map << 1 | 1);
-  r->next += (uint64_t)(8 * r->word - 1) * r->word;
-  r->map = 0;
-}
-
-static void put_relr(struct relr *r, uint64_t address)
-{
-  const uint64_t covered = (uint64_t)(8 * r->word - 1) * r->word;
-  while (r->next && address - r->next >= covered && r->map)
-    flush_map(r);
-  if (r->next && address - r->next < covered) {
-    r->map |= (uint64_t)1 << (address - r->next) / r->word;
-    return;
-  }
-  put_pointer(r->out, r->word, address);
-  r->next = address + r->word;
-}
 
 static struct urf_stretch stretch_of(const struct library *lib, const struct plan *plan,
                                      const struct stretch *s)
@@ -81,14 +48,44 @@ static struct urf_stretch stretch_of(const struct library *lib, const struct pla
 static void find_stretches(struct stretches *out, const struct library *lib,
                            const struct plan *plan)
 {
+  const struct bitmap *p = &plan->pointers;
   const uint64_t skew = lib->note.data % PAGE;
   const size_t n = (size_t)((skew + plan->size + PAGE - 1) / PAGE);
   unsigned char *written = xalloc(n);
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (is_relocated(&plan->sites.at[i]) && is_aligned(lib, &plan->sites.at[i]))
-      written[(skew + plan->sites.at[i].offset) / PAGE] = 1;
+  for (size_t i = bitmap_next(p, 0); i < p->n;) {
+    const size_t page = (skew + i * lib->word) / PAGE;
+    written[page] = 1;
+    i = bitmap_next(p, ((page + 1) * PAGE - skew + lib->word - 1) / lib->word);
+  }
   stretches_find(out, written, n);
   free(written);
+}
+
+/* n bits from the one with that number on. */
+static uint64_t bits_from(const struct bitmap *b, size_t i, size_t n)
+{
+  const size_t last = b->n / 64;
+  uint64_t bits = i / 64 <= last ? b->at[i / 64] >> i % 64 : 0;
+  if (i % 64 && i / 64 < last)
+    bits |= b->at[i / 64 + 1] << (64 - i % 64);
+  return bits & ~(uint64_t)0 >> (64 - n);
+}
+
+/* The RELR words (gABI) for pointers in words [from, to): the address of one, then bitmaps of the
+ * 8 * word - 1 words that follow. */
+static void put_relr(struct table *t, const struct library *lib, const struct bitmap *p,
+                     size_t from, size_t to)
+{
+  const size_t bits = 8 * lib->word - 1;
+  for (size_t i = bitmap_next(p, from); i < to; i = bitmap_next(p, i)) {
+    put_pointer(&t->bytes, lib->word, lib->note.data + i++ * lib->word);
+    t->n_pointers++;
+    for (uint64_t map; i < to && (map = bits_from(p, i, to - i < bits ? to - i : bits));
+         i += bits) {
+      put_pointer(&t->bytes, lib->word, map << 1 | 1);
+      t->n_pointers += (uint64_t)__builtin_popcountll(map);
+    }
+  }
 }
 
 /* The words of one stretch after the other's; what comes with them is stored behind. */
@@ -98,20 +95,13 @@ static void place_pointers(struct table *t, const struct library *lib, const str
   struct bytes list = {0};
   find_stretches(&found, lib, plan);
   t->relr = t->bytes.n;
-  for (size_t i = 0, s = 0; i < found.list.n; i++) {
+  for (size_t i = 0, word = 0; i < found.list.n; i++) {
     struct urf_stretch stretch = stretch_of(lib, plan, &found.list.at[i]);
-    struct relr r = {.out = &t->bytes, .word = lib->word};
+    const uint64_t end = stretch.address + stretch.size - lib->note.data;
+    const size_t next = end < plan->size ? (size_t)end / lib->word : plan->pointers.n;
     const size_t before = t->bytes.n;
-    for (; s < plan->sites.n; s++) {
-      const struct site *site = &plan->sites.at[s];
-      if (lib->note.data + site->offset >= stretch.address + stretch.size)
-        break;
-      if (!is_relocated(site) || !is_aligned(lib, site))
-        continue;
-      put_relr(&r, lib->note.data + site->offset);
-      t->n_pointers++;
-    }
-    flush_map(&r);
+    put_relr(t, lib, &plan->pointers, word, next);
+    word = next;
     stretch.relr_size = t->bytes.n - before;
     put_bytes(&list, &stretch, sizeof stretch);
   }
@@ -164,13 +154,13 @@ static void words_free(struct words *w)
   free(w->end);
 }
 
-static void place_odd(struct table *t, const struct library *lib, const struct plan *plan)
+static void place_odd(struct table *t, const struct plan *plan)
 {
   uint64_t at = 0;
   t->odd = t->bytes.n;
   for (size_t i = 0; i < plan->sites.n; i++) {
     const struct site *s = &plan->sites.at[i];
-    if (!is_relocated(s) || is_aligned(lib, s))
+    if (!is_odd(s))
       continue;
     put_uleb(&t->bytes, s->offset - at);
     at = s->offset;
@@ -311,7 +301,7 @@ void place(struct table *t, const struct library *lib, const struct plan *plan)
 {
   *t = (struct table){0};
   place_pointers(t, lib, plan);
-  place_odd(t, lib, plan);
+  place_odd(t, plan);
   place_rotated(t, plan);
   place_imports(t, plan);
   t->protections = t->bytes.n;
@@ -340,6 +330,15 @@ struct reader {
   bool bad;
 };
 
+static void read_plain(struct reader *r, uint64_t offset)
+{
+  const unsigned word = r->lib->word;
+  if (r->plan->size < word || offset > r->plan->size - word || offset % word)
+    r->bad = true;
+  else
+    bitmap_set(&r->plan->pointers, offset / word, true);
+}
+
 static void read_pointer(struct reader *r, uint64_t offset, unsigned rotated)
 {
   unsigned word = r->lib->word;
@@ -362,14 +361,14 @@ static void read_pointers(struct reader *r)
   for (; r->end - r->at >= (ptrdiff_t)word; r->at += word) {
     uint64_t entry = get_word(r->at, word);
     if (!(entry & 1)) {
-      read_pointer(r, entry - r->lib->note.data, 0);
+      read_plain(r, entry - r->lib->note.data);
       next = entry + word;
       continue;
     }
     uint64_t address = next;
     for (entry >>= 1; entry; entry >>= 1, address += word)
       if (entry & 1)
-        read_pointer(r, address - r->lib->note.data, 0);
+        read_plain(r, address - r->lib->note.data);
     next += (uint64_t)(8 * word - 1) * word;
   }
 }
@@ -480,14 +479,14 @@ static void read_slots(struct reader *r)
   }
 }
 
-int place_read(struct plan *plan, const struct library *frozen, struct error *e)
+int place_read(struct plan *plan, struct library *frozen, struct error *e)
 {
   const struct urf_note *note = &frozen->note;
   struct reader r = {.plan = plan, .lib = frozen};
   *plan = (struct plan){.size = frozen->region_size, .align = note->align};
-  plan->image = xalloc(plan->size);
-  copy_sparse(plan->image, frozen->data,
-              frozen->data_size < plan->size ? frozen->data_size : plan->size);
+  bitmap_init(&plan->pointers, (plan->size + frozen->word - 1) / frozen->word);
+  plan->image = frozen->data;
+  frozen->data = NULL;
   r.at = frozen->table + note->relr;
   r.end = r.at + note->relr_size;
   read_pointers(&r);

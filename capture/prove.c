@@ -10,9 +10,9 @@ struct proof {
   struct capture *c;
   bool thawed;
   unsigned word;
-  unsigned char *left; /* what has to equal the image, byte for byte */
-  uint64_t *address;   /* of the imports in this process */
-  struct cover keeps;
+  uint64_t *address;  /* of the imports in this process */
+  struct mask right;  /* bytes that have been looked at, or need not be */
+  struct cover keeps; /* of a live process */
   size_t *bad, cap, n;
 };
 
@@ -25,22 +25,24 @@ static void add_bad(struct proof *p, size_t offset)
   p->n++;
 }
 
-static void take_image(struct proof *p, size_t offset, size_t size)
+static bool is_kept(const struct proof *p, size_t offset, size_t size)
 {
-  memcpy(p->left + offset, p->plan->image + offset, size);
+  return cover_find(&p->keeps, offset, size) != SIZE_MAX;
 }
 
-/* A word that has to hold one value in this process, and then counts as what the file has. */
+/* A word that has to hold one value in this process. */
 static void expect(struct proof *p, const struct site *s, uint64_t value)
 {
-  if (get_word(p->left + s->offset, p->word) != value)
+  unsigned char expected[8] = {0};
+  put_word(expected, p->word, value);
+  if (region_word(&p->c->region, s->offset) != get_word(expected, p->word))
     add_bad(p, s->offset);
-  take_image(p, s->offset, s->size);
+  mask_add(&p->right, s->offset, s->size);
 }
 
 static void look_at(struct proof *p, const struct site *s)
 {
-  if (!p->thawed && cover_find(&p->keeps, s->offset, s->size) != SIZE_MAX)
+  if (is_kept(p, s->offset, s->size))
     return;
   switch (s->kind) {
   case SITE_POINTER:
@@ -60,7 +62,7 @@ static void look_at(struct proof *p, const struct site *s)
   case SITE_RETHAW:
   case SITE_TRANSIENT:
     if (!p->thawed)
-      take_image(p, s->offset, s->size);
+      mask_add(&p->right, s->offset, s->size);
     break;
   }
 }
@@ -106,34 +108,75 @@ static void mask_loader(struct proof *p)
   const struct urf_note *note = &p->c->lib->note;
   uint64_t offset = note->state - note->data;
   if (offset < p->plan->size && note->state_size <= p->plan->size - offset)
-    take_image(p, offset, note->state_size);
+    mask_add(&p->right, offset, note->state_size);
+}
+
+/* Whether all words of a page are what the image says, nothing being masked. */
+static bool is_page_right(const struct proof *p, size_t at, const unsigned char *page)
+{
+  const uint64_t *bits = p->plan->pointers.at + at / 8 / 64, bias = p->c->bias;
+  const unsigned char *image = p->plan->image + at;
+  uint64_t differ = 0;
+  for (size_t i = 0; i < REGION_PAGE / 8 / 64; i++)
+    for (uint64_t map = bits[i], j = 0; j < 64; j++, map >>= 1, image += 8, page += 8)
+      differ |= get_word(page, 8) - (bias & -(map & 1)) - get_word(image, 8);
+  return !differ;
+}
+
+/* Plain pointers on the page, which then count as what the file has. */
+static void look_at_pointers(struct proof *p, size_t at, size_t n, unsigned char *page)
+{
+  const struct bitmap *b = &p->plan->pointers;
+  const unsigned word = p->word;
+  for (size_t i = bitmap_next(b, at / word); i < b->n && i * word < at + n;
+       i = bitmap_next(b, i + 1)) {
+    const size_t offset = i * word;
+    const uint64_t value = get_word(p->plan->image + offset, word);
+    unsigned char expected[8];
+    put_word(expected, word, value + p->c->bias);
+    if (memcmp(page + (offset - at), expected, word) != 0 && !is_kept(p, offset, word))
+      add_bad(p, offset);
+    put_word(page + (offset - at), word, value);
+  }
+}
+
+static void look_at_page(struct proof *p, size_t at)
+{
+  const size_t n = p->plan->size - at < REGION_PAGE ? p->plan->size - at : REGION_PAGE;
+  unsigned char room[REGION_PAGE] = {0}, copy[REGION_PAGE];
+  const unsigned char *page = at < p->c->region.room ? region_page(&p->c->region, at, room) : room;
+  if (n == REGION_PAGE && p->word == 8 && !mask_touches(&p->right, at, n) &&
+      is_page_right(p, at, page))
+    return;
+  memcpy(copy, page, n);
+  look_at_pointers(p, at, n, copy);
+  mask_page(&p->right, at, n, copy, p->plan->image + at);
+  for (size_t i = 0; i < n; i += p->word)
+    if (memcmp(copy + i, p->plan->image + at + i, n - i < p->word ? n - i : p->word) != 0)
+      add_bad(p, at + i);
 }
 
 size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap)
 {
   struct proof p = {
       .plan = plan, .c = c, .thawed = thawed, .word = c->lib->word, .bad = bad, .cap = cap};
-  p.left = xalloc(plan->size);
-  copy_sparse(p.left, c->region, c->size < plan->size ? c->size : plan->size);
   find_imports(&p);
-  for (size_t i = 0; i < plan->keeps.n; i++)
+  for (size_t i = 0; i < plan->keeps.n && !thawed; i++) {
     cover_add(&p.keeps, plan->keeps.at[i].offset, plan->keeps.at[i].size, i);
+    mask_add(&p.right, plan->keeps.at[i].offset, plan->keeps.at[i].size);
+  }
   cover_sort(&p.keeps);
   for (size_t i = 0; i < plan->sites.n; i++)
     look_at(&p, &plan->sites.at[i]);
-  for (size_t i = 0; i < plan->keeps.n && !thawed; i++)
-    take_image(&p, plan->keeps.at[i].offset, plan->keeps.at[i].size);
   if (thawed)
     mask_loader(&p);
-  for (size_t at = 0; at < plan->size; at += p.word) {
-    size_t n = plan->size - at < p.word ? plan->size - at : p.word;
-    if (memcmp(p.left + at, plan->image + at, n) != 0)
-      add_bad(&p, at);
-  }
+  mask_sort(&p.right);
+  for (size_t at = 0; at < plan->size; at += REGION_PAGE)
+    look_at_page(&p, at);
   if (c->size > plan->size)
     add_bad(&p, plan->size);
-  free(p.left);
   free(p.address);
+  free(p.right.list.at);
   free(p.keeps.list.at);
   return p.n;
 }

@@ -34,7 +34,8 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
     capture_free(c);
     const struct setting setting = {
         .seed = seed, .align = align, .watched = c == &w->runs[0] && path == w->lib.path};
-    if (capture_take(c, w->o, lib, path, &setting, init, w->cache, e))
+    if (capture_take(c, w->o, lib, path, &setting, n_before ? &w->runs[0] : NULL, init, w->cache,
+                     e))
       return -1;
     if (c->align > align && !n_before) { /* now that it is known what init needs */
       align = c->align;
@@ -83,27 +84,20 @@ static bool same_protections(const struct capture *a, const struct capture *b)
 static int compare_runs(struct work *w, struct error *e)
 {
   struct plan *plan = &w->plan;
-  struct spans spans = {0};
-  unsigned char **regions = xalloc(w->n * sizeof *regions);
   int status = 0;
   plan->align = w->runs[0].align;
   plan->fixed = w->o->fixed;
   w->unlike = false;
   for (size_t i = 0; i < w->n; i++) {
-    regions[i] = w->runs[i].region;
     if (w->runs[i].size > plan->size)
       plan->size = w->runs[i].size;
     w->unlike |= !same_protections(&w->runs[0], &w->runs[i]) || w->runs[i].align != plan->align;
   }
   plan->size = (plan->size + 15) & ~(size_t)15;
-  if (!w->unlike) {
-    diff(&spans, regions, w->n, plan->size);
-    classify(plan, &w->lib, w->runs, w->n, &spans, w->o->policy ? &w->policy : NULL);
-  }
+  if (!w->unlike)
+    classify(plan, &w->lib, w->runs, w->n, w->o->policy ? &w->policy : NULL);
   for (size_t i = 0; i < w->n && !status; i++)
     status = capture_lost(&w->runs[i], e);
-  free(spans.list.at);
-  free(regions);
   return status;
 }
 

@@ -19,24 +19,39 @@ static void add_edge(struct roots *r, uint64_t word, uint64_t target)
     *PUSH(&r->edges) = (struct edge){word, target};
 }
 
-/* Sites and findings, both of which are sorted, in one list. */
+/* Plain pointers from one offset up to another. */
+static void list_plain(struct roots *r, const struct plan *plan, size_t from, size_t to)
+{
+  const struct library *lib = r->owners->lib;
+  const struct bitmap *p = &plan->pointers;
+  for (size_t i = bitmap_next(p, (from + lib->word - 1) / lib->word);
+       i < p->n && i * lib->word < to; i = bitmap_next(p, i + 1))
+    add_edge(r, lib->note.data + i * lib->word, get_word(plan->image + i * lib->word, lib->word));
+}
+
+/* Pointers, other sites and findings, all of which are sorted, in one list. */
 static void list_edges(struct roots *r, const struct plan *plan, const struct capture *run)
 {
   const struct library *lib = r->owners->lib;
+  size_t done = 0;
   for (size_t i = 0, j = 0; i < plan->sites.n || j < plan->findings.n;) {
     const struct site *s = i < plan->sites.n ? &plan->sites.at[i] : NULL;
     const struct finding *f = j < plan->findings.n ? &plan->findings.at[j] : NULL;
-    if (s && (!f || s->offset <= f->offset)) {
+    const bool is_site = s && (!f || s->offset <= f->offset);
+    const size_t next = is_site ? s->offset : f->offset;
+    list_plain(r, plan, done, next);
+    done = next;
+    if (is_site) {
       if (s->kind == SITE_POINTER && !s->rotated)
         add_edge(r, lib->note.data + s->offset, s->value);
       i++;
     } else {
       if (f->cause == FIND_MOVES) /* true in this run */
-        add_edge(r, lib->note.data + f->offset,
-                 get_word(run->region + f->offset, lib->word) - run->bias);
+        add_edge(r, lib->note.data + f->offset, region_word(&run->region, f->offset) - run->bias);
       j++;
     }
   }
+  list_plain(r, plan, done, plan->size);
 }
 
 /* The first edge from that address on. */

@@ -77,6 +77,35 @@ void cover_sort(struct cover *c);
 /* The smallest index of those that have all of it, or SIZE_MAX. */
 size_t cover_find(const struct cover *c, size_t offset, size_t size);
 
+struct range {
+  size_t offset, size; /* in the region */
+};
+
+/* Bytes that are not compared: ranges, which may overlap until they are sorted. */
+struct mask {
+  LIST(struct range) list;
+  size_t next; /* the first that does not end before the page which was asked for last */
+};
+void mask_add(struct mask *m, size_t offset, size_t size);
+/* Between the last mask_add and the first mask_page; the caller frees list.at. */
+void mask_sort(struct mask *m);
+/* Whether any is on the page of n bytes at that offset; pages are asked for in order. */
+bool mask_touches(struct mask *m, size_t at, size_t n);
+/* Copies those bytes of that page to it from another one. */
+void mask_page(struct mask *m, size_t at, size_t n, unsigned char *page, const unsigned char *from);
+
+/* n bits. */
+struct bitmap {
+  uint64_t *at;
+  size_t n;
+};
+/* All 0; *b is replaced, and owned by the caller, who frees b->at. */
+void bitmap_init(struct bitmap *b, size_t n);
+void bitmap_set(struct bitmap *b, size_t i, bool value);
+bool bitmap_get(const struct bitmap *b, size_t i);
+/* The first 1 from i on, or b->n. */
+size_t bitmap_next(const struct bitmap *b, size_t i);
+
 struct bytes {
   unsigned char *at;
   size_t n, cap;
@@ -328,6 +357,50 @@ int trace_begin(int pid);
 /* Handles one wait status of the child or a descendant; false when it was no stop. */
 bool trace_event(int pid, int status, struct displacement *d);
 
+/* diff.c: the region of a run, as far as it differs from the first one's */
+
+enum { REGION_PAGE = 4096 };
+
+/* How the bytes of a page are kept. */
+enum page_kind {
+  PAGE_OWN,     /* as they are */
+  PAGE_SAME,    /* they are the first region's */
+  PAGE_MOVED,   /* the same, moved: see region_moved */
+  PAGE_PATCHED, /* moved, but for some words */
+};
+
+/* A word of a page that is patched, at a multiple of its size. */
+struct patch {
+  uint64_t offset, value;
+};
+
+struct region {
+  const struct region *first; /* NULL in the first: all pages are its own.  It outlives this one */
+  unsigned char *own;         /* room bytes; pages of another kind have no memory here */
+  unsigned char *kind;        /* enum page_kind, per page; NULL in the first */
+  size_t room;                /* whole pages */
+  unsigned word;              /* bytes of a pointer */
+  uint64_t from, size, by;
+  LIST(struct patch) patches; /* by offset */
+};
+
+/* All zero; first may be NULL.  -1 and errno when there are no addresses for it. */
+int region_init(struct region *g, const struct region *first, size_t room, unsigned word);
+void region_free(struct region *g);
+/* Where the first run's words that lead to [from, from + size] (run-time) have moved by so much. */
+void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by);
+/* The next bytes from at on, in order; all but the last ones are whole pages. */
+void region_put(struct region *g, size_t at, const unsigned char *bytes, size_t n);
+/* Of the page with that offset. */
+enum page_kind region_kind(const struct region *g, size_t at);
+/* The bytes of the page that starts there; put into room, unless they are somewhere anyway. */
+const unsigned char *region_page(const struct region *g, size_t at, unsigned char *room);
+void region_read(const struct region *g, size_t at, size_t n, void *out);
+/* The word there, at any offset. */
+uint64_t region_word(const struct region *g, size_t at);
+unsigned char region_byte(const struct region *g, size_t at);
+bool region_is_zero(const struct region *g, size_t at, size_t n);
+
 /* capture.c: what one process looked like after init */
 
 struct mapping {
@@ -366,8 +439,8 @@ struct capture {
   uint64_t thread; /* pthread_self() there */
   uint64_t tls;    /* run-time address of the library's thread-local variables there, 0 for none */
   uint64_t host_lo, host_hi;
-  unsigned char *region; /* from note.data on: size bytes, then zeros up to room */
-  size_t size, room;
+  struct region region; /* from note.data on: size bytes, then zeros */
+  size_t size;
   uint64_t align; /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
   LIST(struct made) made; /* of those before there may be nothing left */
@@ -388,11 +461,11 @@ struct module_cache;
 struct module_cache *module_cache_new(void);
 void module_cache_free(struct module_cache *c);
 
-/* init: run the init functions (a live capture), or only load (a frozen library).  In case of failure,
- * too, the caller frees it. */
+/* init: run the init functions (a live capture), or only load (a frozen library).  first: NULL, or a
+ * capture that outlives this one, whose region is alike.  In case of failure, too, the caller frees it. */
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *s, bool init, struct module_cache *cache,
-                 struct error *e);
+                 const char *path, const struct setting *s, const struct capture *first, bool init,
+                 struct module_cache *cache, struct error *e);
 void capture_free(struct capture *c);
 /* Whether the frozen library at path can be loaded where its frozen state cannot be used: its init is
  * then run while it is loaded.  o, also with a time limit, is to say so. */
@@ -419,16 +492,8 @@ int capture_displaced(const struct capture *a, const struct capture *b, bool fix
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
                  struct error *e);
 
-/* diff.c */
-
-struct span {
-  size_t offset, size; /* in the region; every byte of it differs in some run */
-};
-struct spans {
-  LIST(struct span) list;
-};
-/* Where n regions of equal size differ; spans do not touch. */
-void diff(struct spans *out, unsigned char *const *region, size_t n, size_t size);
+/* Whether a byte is not the same in all n runs; in diff.c. */
+bool regions_differ(const struct capture *runs, size_t n, size_t at);
 
 /* classify.c: every differing word is explained, or becomes a finding */
 
@@ -493,10 +558,6 @@ struct finding {
   bool stuck; /* MIXED, and to be kept: not to see it at other addresses would be luck */
 };
 
-struct range {
-  size_t offset, size; /* in the region */
-};
-
 /* A string of the image that tells of its maker. */
 struct telltale {
   size_t offset, size;
@@ -504,9 +565,12 @@ struct telltale {
 };
 
 struct plan {
-  size_t size;             /* of the region, from note.data to the end of the used heap */
-  uint64_t align;          /* the bias must be a multiple of it */
-  LIST(struct site) sites; /* by offset, none over another */
+  size_t size;    /* of the region, from note.data to the end of the used heap */
+  uint64_t align; /* the bias must be a multiple of it */
+  /* Words of the region, by number, that are plain pointers: at a multiple of their size, into the image,
+   * whose link-time address is in the image below */
+  struct bitmap pointers;
+  LIST(struct site) sites; /* what else is explained; by offset, none over another */
   LIST(struct import) imports;
   LIST(struct finding) findings; /* by offset */
   LIST(struct finding) plain;    /* those that are frozen as they were in run 0, with a warning */
@@ -523,10 +587,10 @@ struct plan {
 
 struct policy;
 
-/* runs: 2 <= n <= MAX_RUNS live captures whose regions are plan->size bytes each; spans: where they differ.
- * policy is bound, or NULL; lines of it that decide something are marked. */
+/* runs: 2 <= n <= MAX_RUNS live captures whose regions are plan->size bytes each.  policy is bound, or
+ * NULL; lines of it that decide something are marked. */
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
-              const struct spans *spans, struct policy *policy);
+              struct policy *policy);
 void plan_free(struct plan *plan);
 /* Sites by offset. */
 void plan_sort(struct plan *plan);
@@ -605,9 +669,9 @@ struct stretches {
 /* Appends those of n pages, written or not (1 or 0); the caller frees list.at. */
 void stretches_find(struct stretches *out, const unsigned char *written, size_t n);
 
-/* The way back, for verify: a plan as far as the table of a frozen file tells (sites, imports,
- * image and keeps; the proof needs no more). */
-int place_read(struct plan *plan, const struct library *frozen, struct error *e);
+/* The way back, for verify: a plan as far as the table of a frozen file tells (pointers, sites, imports,
+ * image and keeps; the proof needs no more).  The library's data become the plan's. */
+int place_read(struct plan *plan, struct library *frozen, struct error *e);
 /* Calls f for each line of a recipe, with the word and its argument. */
 void recipe_each(const char *recipe, size_t size,
                  void (*f)(void *context, const char *word, const char *argument), void *context);

@@ -25,19 +25,11 @@ static bool may_be_garbage(const struct finding *f)
   }
 }
 
-static bool differs(const struct work *w, size_t at)
-{
-  for (size_t r = 1; r < w->n; r++)
-    if (w->runs[r].region[at] != w->runs[0].region[at])
-      return true;
-  return false;
-}
-
 /* All that differs of it is undefined to the last bit. */
 static bool is_unwritten(const struct work *w, const struct finding *f, const unsigned char *bits)
 {
   for (size_t i = f->offset; i < f->offset + f->size; i++)
-    if (differs(w, i) && bits[i] != 0xff)
+    if (regions_differ(w->runs, w->n, i) && bits[i] != 0xff)
       return false;
   return true;
 }
@@ -85,7 +77,7 @@ static int under_memcheck(struct work *w, struct capture *c, struct error *e)
 {
   const struct setting setting = {.seed = 1, .align = w->runs[0].align, .memcheck = true};
   progress(w, "init under valgrind", 0, 0);
-  if (capture_take(c, w->o, &w->lib, w->lib.path, &setting, true, w->cache, e)) {
+  if (capture_take(c, w->o, &w->lib, w->lib.path, &setting, &w->runs[0], true, w->cache, e)) {
     char *text = xprintf("%s\n  this was under valgrind, for --memcheck", e->text);
     free(e->text);
     e->text = text;

@@ -97,6 +97,38 @@ void sort(void *at, size_t n, size_t size, int (*compare)(const void *, const vo
     qsort(at, n, size, compare);
 }
 
+/* bits */
+
+enum { BITS = 64 };
+
+void bitmap_init(struct bitmap *b, size_t n)
+{
+  *b = (struct bitmap){xalloc(n / BITS * sizeof *b->at + sizeof *b->at), n};
+}
+
+void bitmap_set(struct bitmap *b, size_t i, bool value)
+{
+  const uint64_t bit = (uint64_t)1 << i % BITS;
+  b->at[i / BITS] = value ? b->at[i / BITS] | bit : b->at[i / BITS] & ~bit;
+}
+
+bool bitmap_get(const struct bitmap *b, size_t i)
+{
+  return i < b->n && b->at[i / BITS] >> i % BITS & 1;
+}
+
+size_t bitmap_next(const struct bitmap *b, size_t i)
+{
+  if (i >= b->n)
+    return b->n;
+  uint64_t bits = b->at[i / BITS] & ~(uint64_t)0 << i % BITS;
+  for (i -= i % BITS; !bits && i + BITS < b->n; bits = b->at[i / BITS])
+    i += BITS;
+  return bits ? i + (size_t)__builtin_ctzll(bits) : b->n;
+}
+
+/* bytes */
+
 void put_bytes(struct bytes *b, const void *data, size_t n)
 {
   while (b->cap - b->n < n) {
@@ -236,4 +268,48 @@ size_t cover_find(const struct cover *c, size_t offset, size_t size)
     if (c->list.at[lo].end >= offset + size && c->list.at[lo].index < first)
       first = c->list.at[lo].index;
   return first;
+}
+
+static int by_range(const void *a, const void *b)
+{
+  const struct range *x = a, *y = b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+void mask_add(struct mask *m, size_t offset, size_t size)
+{
+  *PUSH(&m->list) = (struct range){offset, size};
+}
+
+void mask_sort(struct mask *m)
+{
+  struct range *to = m->list.at;
+  sort(m->list.at, m->list.n, sizeof *m->list.at, by_range);
+  for (size_t i = 1; i < m->list.n; i++) {
+    const struct range r = m->list.at[i];
+    const size_t end = to->offset + to->size;
+    if (r.offset > end)
+      *++to = r;
+    else if (r.offset + r.size > end)
+      to->size = r.offset + r.size - to->offset;
+  }
+  m->list.n = m->list.n ? (size_t)(to - m->list.at) + 1 : 0;
+}
+
+bool mask_touches(struct mask *m, size_t at, size_t n)
+{
+  while (m->next < m->list.n && m->list.at[m->next].offset + m->list.at[m->next].size <= at)
+    m->next++;
+  return m->next < m->list.n && m->list.at[m->next].offset < at + n;
+}
+
+void mask_page(struct mask *m, size_t at, size_t n, unsigned char *page, const unsigned char *from)
+{
+  (void)mask_touches(m, at, n);
+  for (size_t i = m->next; i < m->list.n && m->list.at[i].offset < at + n; i++) {
+    const struct range *r = &m->list.at[i];
+    const size_t lo = r->offset < at ? 0 : r->offset - at;
+    const size_t hi = r->offset + r->size - at < n ? r->offset + r->size - at : n;
+    memcpy(page + lo, from + lo, hi - lo);
+  }
 }

@@ -1,5 +1,5 @@
 // What counts as the time itself, and as the id of a process itself.
-// with: capture/causes.c capture/util.c
+// with: capture/causes.c capture/diff.c capture/util.c
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@ void progress(struct work *w, const char *what, size_t i, size_t n)
   (void)w, (void)what, (void)i, (void)n;
 }
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *s, bool init, struct module_cache *cache,
-                 struct error *e)
+                 const char *path, const struct setting *s, const struct capture *first, bool init,
+                 struct module_cache *cache, struct error *e)
 {
-  (void)c, (void)o, (void)lib, (void)path, (void)s, (void)init, (void)cache;
+  (void)c, (void)o, (void)lib, (void)path, (void)s, (void)first, (void)init, (void)cache;
   return fail(e, SYSTEM, "not here");
 }
 void capture_free(struct capture *c)

@@ -1,7 +1,7 @@
 // The policy file: its grammar, what its names mean in a capture, and the names that the report
 // gives to bytes, which have to mean the same.
 // with: capture/policy.c capture/outside.c capture/others.c capture/owner.c capture/report.c capture/groups.c
-// with: capture/roots.c capture/debug.c capture/json.c capture/util.c
+// with: capture/roots.c capture/debug.c capture/json.c capture/diff.c capture/util.c
 // libs: -ldw -lelf -ljansson
 
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static void start(void)
   lib.symbols.at = symbols;
   lib.symbols.n = sizeof symbols / sizeof *symbols;
   run.lib = &lib;
-  run.region = xalloc(SIZE);
+  CHECK(!region_init(&run.region, NULL, SIZE, 8));
   run.size = SIZE;
   run.blocks.at = blocks;
   run.blocks.n = sizeof blocks / sizeof *blocks;
@@ -364,10 +364,10 @@ static void test_suggest(void)
   size_t n;
   for (size_t i = 0; i < sizeof found / sizeof *found; i++)
     *PUSH(&plan.findings) = found[i];
-  runs[1].region = xalloc(SIZE);
-  runs[0].region[HEAP - DATA + 0x1d] = 1; /* the upper half of a number */
-  runs[1].region[HEAP - DATA + 0x1d] = 1;
-  runs[1].region[8] = runs[1].region[HEAP - DATA + 0x18] = 7;
+  CHECK(!region_init(&runs[1].region, NULL, SIZE, 8));
+  runs[0].region.own[HEAP - DATA + 0x1d] = 1; /* the upper half of a number */
+  runs[1].region.own[HEAP - DATA + 0x1d] = 1;
+  runs[1].region.own[8] = runs[1].region.own[HEAP - DATA + 0x18] = 7;
   FILE *f = open_memstream(&text, &n);
   struct report r;
   report_init(&r, &lib, &plan, runs, 2, NULL);
@@ -390,7 +390,7 @@ static void test_suggest(void)
   CHECK(strstr(reasoned, "memory allocated by make+0x10"));
   CHECK(strstr(reasoned, "allocation 4 (40 bytes, by make+0x20) +8"));
   free(reasoned);
-  free(runs[1].region);
+  region_free(&runs[1].region);
   free(plan.findings.at);
 }
 
@@ -410,6 +410,6 @@ int main(void)
   test_names();
   test_suggest();
   rmdir(directory);
-  free(run.region);
+  region_free(&run.region);
   return failed;
 }
