@@ -9,7 +9,7 @@
 
 #include "turf.h"
 
-enum { PAGE = 4096, CHUNK = 16 * PAGE };
+enum { PAGE = 4096, CHUNK = 64 * PAGE };
 
 struct module_cache {
   LIST(struct cached {
@@ -306,18 +306,37 @@ static int region_start(struct capture *c, const struct capture *first, struct e
   return 0;
 }
 
+/* What the host holds is held twice from now on: it gives back what is more than a little.  Nothing of the
+ * library's runs there any more, unless a symbol of its own is found by a function of its own. */
+static int release(struct capture *c, const struct setting *setting, struct error *e)
+{
+  enum { LITTLE = 16 << 20 };
+  if (c->size < LITTLE || setting->memcheck || c->lib->n_ifuncs)
+    return 0;
+  const char *line = process_ask(c->process, e, "release %" PRIx64 " %" PRIx64,
+                                 c->bias + c->lib->note.data, (uint64_t)c->size);
+  return line && strcmp(line, "released") == 0 ? 0 : unexpected(c->lib, line, e);
+}
+
+static int take_chunk(struct capture *c, size_t at, unsigned char *chunk, size_t n, struct error *e)
+{
+  const uint64_t from = c->bias + c->lib->note.data + at;
+  if (process_copy(c->process, from, chunk, n))
+    return 0;
+  return ask_bytes(c, from, n, e) ? -1 : process_read(c->process, chunk, n, e);
+}
+
 static int take_region(struct capture *c, const struct capture *first, struct error *e)
 {
   unsigned char *chunk = xalloc(CHUNK);
-  int status =
-      region_start(c, first, e) || ask_bytes(c, c->bias + c->lib->note.data, c->size, e) ? -1 : 0;
+  int status = region_start(c, first, e);
   for (size_t at = 0; at < c->size && !status; at += CHUNK) {
-    size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
-    status = process_read(c->process, chunk, n, e);
-    if (status)
-      break;
-    clear_gap(c, chunk, at, n);
-    region_put(&c->region, at, chunk, n);
+    const size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
+    status = take_chunk(c, at, chunk, n, e);
+    if (!status) {
+      clear_gap(c, chunk, at, n);
+      region_put(&c->region, at, chunk, n);
+    }
   }
   free(chunk);
   return status;
@@ -439,7 +458,7 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
       ((!first || setting->stacks) && take_records(c, s.allocations, s.n_allocations, false, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
-  return 0;
+  return init ? release(c, setting, e) : 0;
 }
 
 int capture_fall_back(const struct options *o, const struct library *lib, const char *path,

@@ -23,6 +23,7 @@ int region_init(struct region *g, const struct region *first, size_t room, unsig
   *g = (struct region){.room = whole, .word = word, .first = first};
   if (p == MAP_FAILED)
     return -1;
+  (void)madvise(p, whole, MADV_DONTFORK); /* a copy of so many page tables takes a while */
   g->own = p;
   if (first)
     g->kind = xalloc(whole / REGION_PAGE);

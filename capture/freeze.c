@@ -334,6 +334,7 @@ static int prove_fallback(struct work *w, const char *path, struct error *e)
   if (limit < o.time_limit)
     o.time_limit = (int)limit;
   progress(w, "proof, with init while the library is loaded", 0, 0);
+  capture_free(&w->proof);
   if (!capture_fall_back(&o, &w->frozen, path, PROOF_SEED + 1, e))
     return 0;
   char *text =
@@ -352,6 +353,8 @@ static int write_and_prove(struct work *w, struct error *e)
       library_read(&w->frozen, temporary[0], e))
     return -1;
   library_rename(&w->frozen, output);
+  free(w->frozen.data); /* nobody asks for it: the plan has the image */
+  w->frozen.data = NULL;
   if (prove_frozen(w, temporary[0], e) || prove_fallback(w, temporary[0], e) ||
       write_commit(temporary[0], output, e))
     return -1;

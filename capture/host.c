@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <locale.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,6 +378,22 @@ static void find(void *library, char *name, int held)
   resolve(library, name, version, held);
 }
 
+/* Gives the memory back that turf has a copy of; whole pages. Nothing of the library's runs any more, and
+ * nothing of it is used: no handler of a signal, no locale that it has made. */
+static void release(unsigned long address, size_t size)
+{
+  const unsigned long lo = (address + PAGE - 1) & ~(unsigned long)(PAGE - 1);
+  const unsigned long hi = (address + size) & ~(unsigned long)(PAGE - 1);
+  sigset_t all;
+  sigfillset(&all);
+  (void)sigprocmask(SIG_BLOCK, &all, NULL);
+  (void)uselocale(LC_GLOBAL_LOCALE);
+  if (lo < hi)
+    (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
+  (void)madvise(allocations, RECORDS * sizeof *allocations, MADV_DONTNEED);
+  (void)madvise(blocks, RECORDS * sizeof *blocks, MADV_DONTNEED);
+}
+
 static void obey(void *library, const struct link_map *map, char *line)
 {
   unsigned long address, size;
@@ -410,6 +428,9 @@ static void obey(void *library, const struct link_map *map, char *line)
   else if (sscanf(line, "read %lx %lx", &address, &size) == 2) {
     SAY("bytes\n");
     put((const void *)address, size);
+  } else if (sscanf(line, "release %lx %lx", &address, &size) == 2) {
+    release(address, size);
+    SAY("released\n");
   } else if (sscanf(line, "undefined %lx %lx", &address, &size) == 2)
     say_undefined(address, size);
   else if ((rest = after(line, "resolve")))

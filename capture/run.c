@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "turf.h"
+#include "trace.h"
 
 /* The host's end of the conversation; a number that does not depend on what turf has open. */
 enum { HOST_FD = 200, BUFFER = 1 << 16, TOLD_AT_MOST = 2000 };
@@ -276,6 +276,11 @@ int process_read(struct process *p, void *out, size_t n, struct error *e)
     n -= part;
   }
   return 0;
+}
+
+bool process_copy(struct process *p, uint64_t from, void *to, size_t n)
+{
+  return !p->o->host && !p->displaced.setting.memcheck && child_read(p->pid, from, to, n);
 }
 
 uint64_t process_fault(const struct process *p)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "format.h"
 
@@ -119,8 +120,24 @@ bool get_uleb(const unsigned char **at, const unsigned char *end, uint64_t *n);
 void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
 
 /* A pointer of the file's machine, of word bytes, at any address. */
-uint64_t get_word(const void *p, unsigned word);
-void put_word(void *p, unsigned word, uint64_t value);
+static inline uint64_t get_word(const void *p, unsigned word)
+{
+  uint32_t half;
+  uint64_t whole;
+  if (word == sizeof half)
+    return memcpy(&half, p, sizeof half), half;
+  return memcpy(&whole, p, sizeof whole), whole;
+}
+
+static inline void put_word(void *p, unsigned word, uint64_t value)
+{
+  uint32_t half = (uint32_t)value;
+  if (word == sizeof half)
+    memcpy(p, &half, sizeof half);
+  else
+    memcpy(p, &value, sizeof value);
+}
+
 /* Whether an import only says what has to hold at load, and has no words. */
 bool is_condition(enum urf_import_kind kind);
 /* The value of a word of so many bytes, rotated to the left by less than its bits. */
@@ -302,6 +319,9 @@ const char *process_ask(struct process *p, struct error *e, const char *format, 
     __attribute__((format(printf, 3, 4)));
 const char *process_line(struct process *p, struct error *e);
 int process_read(struct process *p, void *out, size_t n, struct error *e);
+/* The same at once, from an address of the process; false when it is not to be had that way: all of it is to
+ * be asked for then. */
+bool process_copy(struct process *p, uint64_t from, void *to, size_t n);
 /* Where it stopped when it was killed by a signal, 0 when it was not. */
 uint64_t process_fault(const struct process *p);
 /* The mappings that it has asked for so far, in that order. */

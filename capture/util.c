@@ -169,15 +169,6 @@ void copy_sparse(unsigned char *to, const unsigned char *from, size_t n)
   }
 }
 
-uint64_t get_word(const void *p, unsigned word)
-{
-  uint32_t half;
-  uint64_t whole;
-  if (word == sizeof half)
-    return memcpy(&half, p, sizeof half), half;
-  return memcpy(&whole, p, sizeof whole), whole;
-}
-
 bool own_is_variable(const struct library *lib, const struct own *own)
 {
   return own->kind == OWN_OBJECT && own->value - lib->note.data < lib->region_size;
@@ -193,15 +184,6 @@ uint64_t rotate_left(uint64_t value, unsigned word, unsigned by)
   const unsigned bits = 8 * word;
   const uint64_t mask = ~(uint64_t)0 >> (64 - bits);
   return by ? (value << by | (value & mask) >> (bits - by)) & mask : value;
-}
-
-void put_word(void *p, unsigned word, uint64_t value)
-{
-  uint32_t half = (uint32_t)value;
-  if (word == sizeof half)
-    memcpy(p, &half, sizeof half);
-  else
-    memcpy(p, &value, sizeof value);
 }
 
 char *turf_lib_dir(void)
