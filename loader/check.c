@@ -1,5 +1,6 @@
 /* Whether the note and the table are what turf has written: nothing is followed before. */
 
+#include <errno.h>
 #include <link.h>
 
 #include "loader.h"
@@ -7,6 +8,9 @@
 
 #define S (&__urf_state)
 #define NOTE (&__urf_note)
+
+/* Linux 5.14, include/uapi/asm-generic/mman-common.h; newer than some C libraries. */
+enum { POPULATE_READ = 22 };
 
 extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
 
@@ -56,6 +60,16 @@ static uintptr_t mapped_end(const struct image *image)
         image->region - (start + ph->p_vaddr - first) < ph->p_filesz)
       return start + ph->p_vaddr - first + ph->p_filesz;
   return image->region;
+}
+
+/* Where a file was cut off, reading would end the process with SIGBUS.  The table is at its end, so with the
+ * last page of that everything is there. */
+static void check_length(const struct image *image)
+{
+  const uintptr_t last = (uintptr_t)image->table + NOTE->table_size - 1;
+  if (NOTE->table_size && machine_syscall6(URF_SYS_MADVISE, (long)(last & -(uintptr_t)HEAP_PAGE),
+                                           HEAP_PAGE, POPULATE_READ, 0, 0, 0) == -EFAULT)
+    damaged("the file has been cut off");
 }
 
 static void check_note(const struct image *image)
@@ -136,6 +150,7 @@ static void check_table(const struct image *image)
 void check(const struct image *image)
 {
   check_note(image);
+  check_length(image);
   check_table(image);
   check_stretches(image);
 }

@@ -27,9 +27,10 @@
 /* Two words, at the address of a word. */
 typedef uintptr_t pair __attribute__((vector_size(2 * WORD), aligned(WORD), may_alias));
 
-/* A stretch as it was loaded; its words are read here and written shift bytes further on. */
+/* A stretch as it was loaded; its words are read here and written shift bytes further on, where there are
+ * pages up to ready. */
 struct stretch {
-  uintptr_t lo, hi, shift;
+  uintptr_t lo, hi, shift, ready;
 };
 
 /* Fresh memory with room for a stretch at `at`. */
@@ -48,12 +49,11 @@ static int is_error(uintptr_t result)
   return result > -(uintptr_t)4096;
 }
 
-/* Makes private pages of all, unless they are made by writing: that is left to the kernel when it does not
- * know how.  0 when it cannot be done either way. */
+/* Makes private pages of all; a kernel that does not know how will do so when they are written to.  0 when
+ * there is no memory. */
 static int populate(uintptr_t lo, uintptr_t hi)
 {
-  const uintptr_t result = ask(URF_SYS_MADVISE, lo, hi - lo, POPULATE_WRITE, 0, 0);
-  return result != (uintptr_t)-ENOMEM && result != (uintptr_t)-EFAULT;
+  return ask(URF_SYS_MADVISE, lo, hi - lo, POPULATE_WRITE, 0, 0) != (uintptr_t)-ENOMEM;
 }
 
 static void copy_words(uintptr_t to, uintptr_t from, uintptr_t n, uintptr_t by)
@@ -77,10 +77,26 @@ static void add_to_words(uintptr_t *word, uintptr_t bits, uintptr_t by)
     word[__builtin_ctzll(bits)] += by;
 }
 
+/* Copies what goes before `to`, with the pages for that and a little more: faults between the words would
+ * take half as long again, and all pages at once would drive out what is still to be read where memory is
+ * short. */
+static int copy_to(struct stretch *s, uintptr_t at, uintptr_t to, uintptr_t by)
+{
+  while (s->shift + to > s->ready) {
+    uintptr_t next = (s->ready & -HUGE_PAGE) + HUGE_PAGE;
+    next = next < s->shift + s->hi ? next : s->shift + s->hi;
+    if (!populate(s->ready, next))
+      return 0;
+    s->ready = next;
+  }
+  copy_words(s->shift + at, at, (to - at) / WORD, by);
+  return 1;
+}
+
 /* RELR (gABI): an even word is the address of a pointer; an odd one is a bitmap of the words that follow the
- * last one covered. */
-static void relocate_words(const struct image *image, const struct stretch *s,
-                           const uintptr_t *relr, const uintptr_t *end, uintptr_t by)
+ * last one covered.  0 when there is no memory for the copy. */
+static int relocate_words(const struct image *image, struct stretch *s, const uintptr_t *relr,
+                          const uintptr_t *end, uintptr_t by)
 {
   uintptr_t at = s->lo;
   for (; relr < end; relr++) {
@@ -89,8 +105,8 @@ static void relocate_words(const struct image *image, const struct stretch *s,
       const uintptr_t where = *relr + image->bias;
       if (where < at || where > s->hi - WORD)
         damaged("relr");
-      if (s->shift)
-        copy_words(at + s->shift, at, (where - at) / WORD, 0);
+      if (s->shift && !copy_to(s, at, where, 0))
+        return 0;
       at = where;
     } else {
       const uintptr_t left = (s->hi - at) / WORD;
@@ -99,17 +115,14 @@ static void relocate_words(const struct image *image, const struct stretch *s,
       if (left < n && bits >> (n = left))
         damaged("relr");
     }
-    if (s->shift && bits + 1 == (uintptr_t)1 << n) /* all of them */
-      copy_words(at + s->shift, at, n, by);
-    else {
-      if (s->shift)
-        copy_words(at + s->shift, at, n, 0);
+    const int all = s->shift && bits + 1 == (uintptr_t)1 << n;
+    if (s->shift && !copy_to(s, at, at + n * WORD, all ? by : 0))
+      return 0;
+    if (!all)
       add_to_words((uintptr_t *)(at + s->shift), bits, by);
-    }
     at += n * WORD;
   }
-  if (s->shift)
-    copy_words(at + s->shift, at, (s->hi - at) / WORD, 0);
+  return !s->shift || copy_to(s, at, s->hi, 0);
 }
 
 /* Huge pages keep together when they are moved by a multiple of their size.  The room goes beyond both ends,
@@ -148,8 +161,7 @@ static int move(const struct stretch *s, const struct room *room)
   return 1;
 }
 
-/* By way of a copy; 0 when that is not to be had.  Its pages are populated first: faults between the words
- * would take half as long again. */
+/* By way of a copy; 0 when that is not to be had. */
 static int stream(const struct image *image, struct stretch s, const uintptr_t *relr,
                   const uintptr_t *end, uintptr_t by)
 {
@@ -157,11 +169,8 @@ static int stream(const struct image *image, struct stretch s, const uintptr_t *
   if (!find_room(&room, s.lo, s.hi))
     return 0;
   s.shift = room.at - s.lo;
-  int moved = populate(room.at, room.at + (s.hi - s.lo));
-  if (moved) {
-    relocate_words(image, &s, relr, end, by);
-    moved = move(&s, &room);
-  }
+  s.ready = room.at;
+  const int moved = relocate_words(image, &s, relr, end, by) && move(&s, &room);
   const uintptr_t from = moved ? room.at + (s.hi - s.lo) : room.at;
   (void)ask(URF_SYS_MUNMAP, room.lo, room.at - room.lo, 0, 0, 0);
   (void)ask(URF_SYS_MUNMAP, from, room.hi - from, 0, 0, 0);
@@ -175,15 +184,15 @@ static unsigned relocate_stretches(const struct image *image, uintptr_t by, int 
   const struct urf_stretch *part = (const void *)(image->table + NOTE->stretches);
   const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
   for (uint64_t i = 0; i < NOTE->n_stretches; i++, part++) {
-    struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0};
+    struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0, 0};
     const uintptr_t *end = relr + part->relr_size / WORD;
     s.hi = s.lo + (uintptr_t)part->size;
     if (part->way == URF_COPY && may_copy && (may_copy = stream(image, s, relr, end, by))) {
       copied++;
     } else {
       if (part->way != URF_TOUCH && !populate(s.lo, s.hi))
-        thaw_fail("there is no memory for", "its pages, or the file is shorter than it was");
-      relocate_words(image, &s, relr, end, by);
+        thaw_fail("there is no memory for", "its pages");
+      (void)relocate_words(image, &s, relr, end, by);
     }
     relr = end;
   }
