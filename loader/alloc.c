@@ -46,7 +46,10 @@ static int in_capture(void)
   return __builtin_expect(S->capture != 0, 0);
 }
 
-void *urf_malloc(size_t size, void *caller)
+/* After the load malloc, calloc, realloc and free shall cost what the process's own do, which are called
+ * through a table, too: one load and test and a jump, and nothing on the stack. */
+
+COLD static void *long_malloc(size_t size, void *caller)
 {
   if (!in_capture())
     return HOST(malloc)(size);
@@ -55,12 +58,23 @@ void *urf_malloc(size_t size, void *caller)
   return p ? p : missed(HOST(malloc)(size), 1, size);
 }
 
-BOUND void *malloc(size_t size)
+void *urf_malloc(size_t size, void *caller)
 {
-  return urf_malloc(size, CALLER);
+  return __builtin_expect(S->direct.malloc != 0, 1) ? DIRECT(malloc)(size)
+                                                    : long_malloc(size, caller);
 }
 
-BOUND void *calloc(size_t n, size_t size)
+COLD static void *malloc_captured(size_t size)
+{
+  return long_malloc(size, CALLER);
+}
+
+HOT BOUND void *malloc(size_t size)
+{
+  return __builtin_expect(S->direct.malloc != 0, 1) ? DIRECT(malloc)(size) : malloc_captured(size);
+}
+
+COLD static void *long_calloc(size_t n, size_t size, void *caller)
 {
   size_t bytes;
   if (!in_capture())
@@ -70,11 +84,17 @@ BOUND void *calloc(size_t n, size_t size)
     return 0;
   }
   heap_lock();
-  void *p = taken(heap_alloc(&S->heap, bytes), bytes, CALLER);
+  void *p = taken(heap_alloc(&S->heap, bytes), bytes, caller);
   return p ? p : missed(HOST(calloc)(n, size), 1, bytes);
 }
 
-void urf_free(void *p)
+HOT BOUND void *calloc(size_t n, size_t size)
+{
+  return __builtin_expect(S->direct.calloc != 0, 1) ? DIRECT(calloc)(n, size)
+                                                    : long_calloc(n, size, CALLER);
+}
+
+COLD static void long_free(void *p)
 {
   if (!urf_owns(p)) {
     HOST(free)(p);
@@ -87,9 +107,28 @@ void urf_free(void *p)
   }
 }
 
-BOUND void free(void *p)
+HOT static void free_above(void *p)
 {
-  urf_free(p);
+  if (DIRECT(free) && !urf_owns(p))
+    DIRECT(free)(p);
+  else
+    long_free(p);
+}
+
+HOT void urf_free(void *p)
+{
+  if (is_below(p))
+    DIRECT(free)(p);
+  else
+    free_above(p);
+}
+
+HOT BOUND void free(void *p)
+{
+  if (is_below(p))
+    DIRECT(free)(p);
+  else
+    free_above(p);
 }
 
 /* A block of ours that has to move: to the in-image heap or, after the load, to the host's. */
@@ -113,7 +152,7 @@ static int host_frees_at_zero(void)
   return !q;
 }
 
-void *urf_realloc(void *p, size_t size, void *caller)
+COLD static void *long_realloc(void *p, size_t size, void *caller)
 {
   if (!p)
     return urf_malloc(size, caller);
@@ -135,9 +174,19 @@ void *urf_realloc(void *p, size_t size, void *caller)
   return move(p, size, caller);
 }
 
-BOUND void *realloc(void *p, size_t size)
+HOT static void *realloc_above(void *p, size_t size, void *caller)
 {
-  return urf_realloc(p, size, CALLER);
+  return DIRECT(realloc) && !urf_owns(p) ? DIRECT(realloc)(p, size) : long_realloc(p, size, caller);
+}
+
+HOT void *urf_realloc(void *p, size_t size, void *caller)
+{
+  return is_below(p) ? DIRECT(realloc)(p, size) : realloc_above(p, size, caller);
+}
+
+HOT BOUND void *realloc(void *p, size_t size)
+{
+  return is_below(p) ? DIRECT(realloc)(p, size) : realloc_above(p, size, CALLER);
 }
 
 BOUND void *reallocarray(void *p, size_t n, size_t size)

@@ -2,6 +2,8 @@
  * init runs they serve from the in-image heap; at any other time they are the process's own
  * operators, which a program may have replaced, or malloc and free where it has none. */
 
+#include <stdlib.h>
+
 #include "loader.h"
 
 #define S (&__urf_state)
@@ -23,18 +25,17 @@ static const char names[CXX_OPERATORS][40] = {
 };
 // clang-format on
 
-_Noreturn void abort(void);
-
-static void *host(int op)
-{
-  void *fn = S->host.operators[op];
-  return fn ? fn : host_find(&S->host.operators[op], names[op]);
-}
-
 void cxx_prepare(void)
 {
   for (int op = 0; op < CXX_OPERATORS; op++)
-    (void)host(op);
+    (void)host_find(&S->direct.operators[op], names[op]);
+}
+
+/* NULL while allocations are captured, and where the process has no such operator. */
+static void *find(int op)
+{
+  void *slot = S->direct.operators[op];
+  return slot || S->capture || DIRECT(malloc) ? slot : host_find(&slot, names[op]);
 }
 
 /* The C++ standard has operator new return a unique pointer for size 0, and throw when it fails. */
@@ -56,25 +57,40 @@ static void *take(size_t size, size_t align, int throws, void *caller)
   return p;
 }
 
-static void *get(int op, size_t size, const void *nothrow, void *caller)
+COLD static void *long_get(int op, size_t size, const void *nothrow, void *caller)
 {
-  void *(*fn)(size_t, const void *) = S->capture ? 0 : host(op);
+  void *(*fn)(size_t, const void *) = find(op);
   return fn ? fn(size, nothrow) : take(size, 0, !nothrow, caller);
+}
+
+static inline void *get(int op, size_t size, const void *nothrow, void *caller)
+{
+  void *(*fn)(size_t, const void *) = S->direct.operators[op];
+  return __builtin_expect(fn != 0, 1) ? fn(size, nothrow) : long_get(op, size, nothrow, caller);
 }
 
 static void *get_aligned(int op, size_t size, size_t align, const void *nothrow, void *caller)
 {
-  void *(*fn)(size_t, size_t, const void *) = S->capture ? 0 : host(op);
+  void *(*fn)(size_t, size_t, const void *) = find(op);
   return fn ? fn(size, align, nothrow) : take(size, align, !nothrow, caller);
 }
 
-static void put(int op, void *p, size_t align)
+__attribute__((noinline)) static void put_above(int op, void *p, size_t align)
 {
-  void (*fn)(void *, size_t) = urf_owns(p) ? 0 : host(op);
+  void (*fn)(void *, size_t) = urf_owns(p) ? 0 : find(op);
   if (fn)
     fn(p, align);
   else
     urf_free(p);
+}
+
+static inline void put(int op, void *p, size_t align)
+{
+  void (*fn)(void *, size_t) = S->direct.operators[op];
+  if (is_below(p) && fn)
+    fn(p, align);
+  else
+    put_above(op, p, align);
 }
 
 #define OPERATOR(result, name, symbol, ...)                                                        \

@@ -33,6 +33,13 @@ void host_prepare(void)
   for (const char *name = names; *name; name += strlen(name) + 1)
     (void)host_find(slot++, name);
   cxx_prepare();
+  struct state *s = &__urf_state;
+  s->direct.malloc = s->host.malloc;
+  s->direct.calloc = s->host.calloc;
+  s->direct.realloc = s->host.realloc;
+  s->direct.free = s->host.free;
+  /* behind the functions, which it says are there */
+  __atomic_store_n(&s->direct.below, s->owned_size ? s->owned : UINTPTR_MAX, __ATOMIC_RELEASE);
 }
 
 void *host_lookup(void **slot, const char *name)

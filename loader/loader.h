@@ -10,6 +10,10 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 /* For what takes the place of a libc function: a library that brings its own keeps it. */
 #define BOUND __attribute__((visibility("hidden"), weak))
+/* For what runs after the load as often as the program likes, in as few lines of the cache as possible, and
+ * for what such functions leave to others. */
+#define HOT __attribute__((hot, aligned(32)))
+#define COLD __attribute__((cold, noinline))
 
 /* heap.c: the in-image heap, used while init runs.  Memory it hands out is zero. */
 
@@ -94,12 +98,21 @@ struct host_calls {
 #define SLOT(name) void *name;
   HOST_CALLS(SLOT)
 #undef SLOT
-  void *operators[CXX_OPERATORS]; /* cxx.c */
+};
+
+/* What the calls that programs live on need after the load, in front of everything else, on one line of
+ * the cache.  All zero while allocations are captured, and until the constructor has run: what finds
+ * nothing here takes the long way. */
+struct direct {
+  uintptr_t below;                        /* addresses below this one are not ours */
+  void *malloc, *calloc, *realloc, *free; /* as in struct host_calls */
+  void *operators[CXX_OPERATORS];         /* cxx.c; NULL where the process has none */
 };
 
 enum { KEYS = 1024 }; /* of thread-specific data that init may create */
 
 struct state {
+  struct direct direct;
   uintptr_t owned, owned_size; /* blocks that are ours: [owned, owned + owned_size) */
   uint64_t nanoseconds;        /* stats.c: that the load took, */
   unsigned copied;             /* and what relocate said */
@@ -123,7 +136,10 @@ extern HIDDEN const volatile struct urf_note __urf_note;
  * HOST(malloc)(n) calls what `malloc` means to the process. */
 #define HOST(fn) ((__typeof__(&fn))host_call(&__urf_state.host.fn, #fn))
 HIDDEN void host_prepare(void);
+/* What is looked up for struct direct. */
 HIDDEN void cxx_prepare(void);
+/* The same without a look: only where it is not NULL, or is_below has said 1. */
+#define DIRECT(fn) ((__typeof__(&fn))__urf_state.direct.fn)
 /* 1 when the address lies in the library. */
 HIDDEN int host_is_own(const void *p);
 HIDDEN void *host_lookup(void **slot, const char *name);
@@ -271,6 +287,13 @@ HIDDEN void stats_report(void);
 static inline int urf_owns(const void *p)
 {
   return (uintptr_t)p - __urf_state.owned < __urf_state.owned_size;
+}
+
+/* 1 for one that is certainly not, once struct direct is filled.  One comparison is enough for nearly all:
+ * what a process gets after it has loaded a library lies below it. */
+static inline int is_below(const void *p)
+{
+  return __builtin_expect((uintptr_t)p < __urf_state.direct.below, 1);
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 /* In the region, because nothing of the loader may be written elsewhere; cleared before the
  * capture, because nothing of it is worth freezing. */
-struct state __urf_state;
+__attribute__((aligned(64))) struct state __urf_state;
 
 /* Keeps .data in every library, so that the region has a start. */
 __attribute__((section(".data"), used)) static uintptr_t data_is_there = 1;

@@ -176,6 +176,7 @@ static void join_capture(uintptr_t bias)
     return;
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   S->owned = S->heap.start;
+  memset(&S->direct, 0, sizeof S->direct);
   host->seal = seal;
   if (has_hooks())
     host->thaw = on_thaw;

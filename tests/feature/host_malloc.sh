@@ -117,17 +117,24 @@ int main(int argc, char **argv)
   return dlclose(lib) != 0;
 }
 END
+# The program and its blocks lie above some of the bases and below others.
+case $LD in
+lld) base=-Wl,--image-base= ;;
+*) base=-Wl,-Ttext-segment= ;;
+esac
 for flags in '' -rdynamic; do
-  build_plain a.so library.c -- -fno-builtin
-  build_lib b.so library.c -- -fno-builtin
   $CC_CMD $LD_FLAG -O1 -fno-builtin $flags program.c -o program -ldl -Wl,--export-dynamic
+  build_plain a.so library.c -- -fno-builtin
   run ./program ./a.so >a.txt
   cat a.txt
-  run ./program ./b.so >b.txt
-  same a.txt b.txt "linked with turf it does otherwise"
-done
-freeze b.so c.so
-for _ in 1 2 3 4 5; do
-  run ./program ./c.so frozen >c.txt
-  same a.txt c.txt "frozen it does otherwise"
+  for where in '' ${base}0x123400000000 ${base}0x700000000000; do
+    build_lib b.so library.c -- -fno-builtin $where
+    run ./program ./b.so >b.txt
+    same a.txt b.txt "linked with turf it does otherwise"
+    freeze b.so c.so -q
+    for _ in 1 2 3; do
+      run ./program ./c.so frozen >c.txt
+      same a.txt c.txt "frozen it does otherwise"
+    done
+  done
 done
