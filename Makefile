@@ -1,7 +1,7 @@
 # make            build/bin/turf, build/lib/liburf.a, build/lib/urf.ld, build/include/urf.h
 # make demo       freeze a SQLite database        make check   the whole test-suite
 #                                                 TESTS='PATTERN...' JOBS=2: see tests/run
-# make bench      what is fast, and how fast: BENCH='--quick', BENCH='load/dense/128M', see bench/bench.py
+# make bench      how fast it is                  BENCH=--quick BENCH='load/* freeze/lua': see bench/bench.py
 # make install    PREFIX=/usr/local DESTDIR=      make lint    warnings, format, shell scripts
 CC = gcc
 NM = nm
@@ -123,7 +123,7 @@ lint:
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
 	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests bench, \
 	  $(dir)/*.[ch] $(dir)/*/*.[ch] $(dir)/*/*.cc $(dir)/*/*/*.[ch]))
-	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh)
+	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh bench/*.sh)
 
 clean:
 	rm -rf $(B)

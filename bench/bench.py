@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""bench.py [--quick] [--json] [--list] [PATTERN...] - how fast frozen libraries load, and what freezing costs.
+"""bench.py [--quick] [--json] [--record DIR] [--list] [PATTERN...] - how fast frozen libraries load, and what freezing costs.
 
 Every line is a ratio of things measured in turns in this run.  PATTERNs are shell patterns for the names that
 --list prints, e.g. 'load/dense/128M' or 'load/*/cold'."""
@@ -8,13 +8,16 @@ import argparse
 import dataclasses
 import fnmatch
 import json
+import pathlib
 import sys
 
 sys.dont_write_bytecode = True  # the sources are not the place for it
 
+import facts
 import loads
+import programs
 import report
-from build import size_name
+from build import BASE, MI, REAL, Image, Real, size_name
 from measure import Row, Unavailable
 
 ROUNDS, QUICK_ROUNDS = 11, 3
@@ -24,11 +27,46 @@ def series():
     """Name, whether it is quick, function of name and number of rounds."""
     for every in loads.DENSITIES:
         for size in loads.SIZES:
-            if every != "dense" and size not in (16 << 20, 128 << 20):
+            if every != "dense" and size not in (16 * MI, 128 * MI):
                 continue
             for cold in (False, True):
                 name = f"load/{every}/{size_name(size)}{'/cold' if cold else ''}"
-                yield name, size <= 1 << 20, load_of(every, size, cold)
+                yield name, size <= MI, load_of(every, size, cold)
+    for size in MI, 64 * MI:
+        yield f"ways/{size_name(size)}", size <= MI, ways_of(size)
+    for size in loads.SIZES[2:]:
+        yield f"base/{size_name(size)}", False, base_of(size)
+    for name, frozen, uses_malloc in facts.kinds([MI, 128 * MI]):
+        quick = name in ("dense/1M", "mixed")
+        yield f"static/{name}", quick, lambda s, _, f=frozen, m=uses_malloc: facts.static(s, f(), m)
+        yield f"pages/{name}", quick, lambda s, _, f=frozen, h=name == "python": facts.at_base(s, f(BASE), h)
+    for name in REAL:
+        yield f"init/{name}", False, lambda s, n, r=name: programs.load_against_init(s, r, n)
+    yield "process/python", False, programs.whole_python
+    for name in REAL:
+        for n in 1, 10, 100:
+            yield f"memory/{name}/{n}", False, lambda s, rounds, r=name, n=n: programs.memory(s, r, rounds, n)
+    yield "alloc", True, programs.allocation
+    for size in MI, 128 * MI, 1024 * MI:
+        yield f"freeze/{size_name(size)}", size <= MI, freeze_of_image(Image(size, 1))
+    for name in REAL:
+        yield f"freeze/{name}", False, freeze_of_real(Real(name))
+
+
+def freeze_of_image(image):
+    return lambda s, n: programs.freezing(s, image.turf(), image.frozen(), [], n)
+
+
+def freeze_of_real(real):
+    return lambda s, n: programs.freezing(s, real.linked()[1], real.frozen(), real.freeze_options(), n)
+
+
+def ways_of(size):
+    return lambda name, rounds: loads.ways(name, size, rounds)
+
+
+def base_of(size):
+    return lambda name, rounds: loads.at_base(name, size, rounds)
 
 
 def load_of(every, size, cold):
@@ -39,6 +77,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small images, few rounds")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--record", metavar="DIR", type=pathlib.Path, help="write RESULTS.md and load.svg there, too")
     parser.add_argument("--list", action="store_true", help="print the names of what can be measured")
     parser.add_argument("--rounds", type=int, help=f"how often to measure (default {ROUNDS})")
     parser.add_argument("pattern", nargs="*")
@@ -50,6 +89,8 @@ def main():
     if o.list:
         print("\n".join(name for name, _, _ in wanted))
         return 0
+    if o.record:
+        report.can_record()
     machine = report.machine()
     rows = []
     if not o.json:
@@ -64,6 +105,8 @@ def main():
             rows.append(Row(name, "not measured", note=str(why)))
             if not o.json:
                 report.print_row(rows[-1])
+    if o.record:
+        report.record(o.record, machine, rows)
     if o.json:
         json.dump({"machine": machine, "rows": [dataclasses.asdict(row) for row in rows]}, sys.stdout, indent=1)
         print()

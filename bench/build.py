@@ -1,8 +1,11 @@
 """What is measured is built here, once for each state of turf, below build/bench."""
 
+import json
 import os
 import pathlib
+import signal
 import subprocess
+import time
 
 from measure import Unavailable, fail, numbers
 
@@ -17,25 +20,46 @@ OF_TURF = [TURF, LIB / "liburf.a", LIB / "urf.ld"]
 
 MI = 1 << 20
 WORD = 8
+PAGE = 4096
 LINKED_AT_MOST = MI  # what the dynamic linker relocates is linked by cc up to here, by plain.c above
+KEPT_FREE = 1 << 30
 BASE = 0x2A0000000000  # preferred: below everything that Linux places by itself
+
+
+REAL = {"sqlite": "SQLite, 50,000 rows", "lua": "Lua, 200,000 records", "python": "CPython, imports"}
 
 
 def call(command, **how):
     command = [str(word) for word in command]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    if done.returncode == 77:
+        raise Unavailable(done.stderr.strip())
     if done.returncode:
         fail(f"status {done.returncode}: {' '.join(command)}\n{done.stderr}")
     return done.stdout
 
 
-def make(target, sources, command):
+def call_guarded(command):
+    """The same for what may take more memory than there is: it is ended before the system has none left."""
+    with subprocess.Popen([str(word) for word in command], start_new_session=True, stderr=subprocess.PIPE,
+                          text=True) as child:
+        before = memory_available()
+        while child.poll() is None:
+            if memory_available() < KEPT_FREE:
+                os.killpg(child.pid, signal.SIGKILL)
+                raise Unavailable(f"needs more than {before - KEPT_FREE >> 20} MiB of memory")
+            time.sleep(0.02)
+        if child.returncode:
+            fail(f"status {child.returncode}: {' '.join(map(str, command))}\n{child.stderr.read()}")
+
+
+def make(target, sources, command, run=call, **how):
     """Runs command when target is missing or older than one of sources."""
     target = OUT / target
     newest = max(source.stat().st_mtime_ns for source in sources)
     if not target.exists() or target.stat().st_mtime_ns <= newest:
         target.parent.mkdir(parents=True, exist_ok=True)
-        call(command(target))
+        run(command(target), **how)
         os.sync()  # what is being written to disk would be measured with it
     return target
 
@@ -55,8 +79,17 @@ def link_turf(target, source, heap, base=0, flags=()):
 
 
 def freeze(target, library, *options):
-    return make(target, [library] + OF_TURF,
-                lambda out: [TURF, "freeze", "-q", library, "-o", out, *options])
+    """What turf says of it, as JSON, is beside it: see summary."""
+    def command(out):
+        return ["sh", "-c", 'out=$1 && shift && "$@" -o "$out" >"$out.json"', "freeze", out,
+                TURF, "freeze", "-q", "--json", library, *options]
+
+    return make(target, [library] + OF_TURF, command, run=call_guarded)
+
+
+def summary(frozen):
+    with open(f"{frozen}.json") as f:
+        return json.load(f)
 
 
 class Image:
@@ -74,7 +107,7 @@ class Image:
         return link_turf(name, HERE / "state.c", self.size + MI, base, flags)
 
     def frozen(self, base=0):
-        check_room(24 * self.size, 4 * self.size)
+        check_room(4 * self.size, 3 * self.size)
         return self.checked(freeze(f"urf-{self.name}{'-base' if base else ''}.so", self.turf(base)))
 
     def plain(self, kind):
@@ -99,6 +132,36 @@ class Image:
                 fail(f"{library}: has another number of words")
             stamp.touch()
         return library
+
+
+class Real:
+    """A program of tests/real."""
+
+    def __init__(self, name):
+        self.name = name
+        self.what = REAL[name]
+        self.policy = TOP / "tests" / "real" / f"{name}.policy"
+
+    def linked(self, base=0):
+        """The library without turf, and with it."""
+        directory = OUT / f"{self.name}{'-base' if base else ''}"
+        sources = list((TOP / "tests" / "real").glob(f"{self.name}.[!p]*")) + OF_TURF[1:] + [
+            TOP / "tests" / "real" / "link.inc"]
+
+        def command(_):
+            directory.mkdir(parents=True, exist_ok=True)
+            return [HERE / "real.sh", self.name] + ([f"-Wl,-Ttext-segment={base:#x}"] if base else [])
+
+        environment = dict(os.environ, WORK=str(directory), LIBDIR=str(LIB), CC=" ".join(CC))
+        make(directory / "turf.so", sources, command, env=environment)
+        return directory / "plain.so", directory / "turf.so"
+
+    def freeze_options(self):
+        return ["--policy", self.policy] if self.policy.exists() else []
+
+    def frozen(self, base=0):
+        library = self.linked(base)[1]
+        return freeze(library.with_name("urf.so"), library, *self.freeze_options())
 
 
 def size_name(size):

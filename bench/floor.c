@@ -1,8 +1,10 @@
-/* floor copy|write FILE OFFSET SIZE - the least that a load can cost which writes all of SIZE bytes of a
- * file, mapped privately as the dynamic linker does: prints load, nanoseconds.
+/* floor WAY FILE OFFSET SIZE [STEP] - what it costs to have SIZE bytes of a file, mapped privately as the
+ * dynamic linker does, and nothing else: prints load, nanoseconds.
  *
- *   copy   the bytes, once, into fresh memory of huge pages
- *   write  one word per page, in place */
+ *   read      one word per page
+ *   write     one word per page, in place; STEP: of every STEPth page
+ *   populate  the same, when the kernel has been told so
+ *   copy      all bytes, once, into fresh memory of huge pages */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
+/* Below HUGE_FROM bytes, ordinary pages cost less than to clear a whole huge one. */
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, HUGE_FROM = HUGE_PAGE / 4 };
 
 static long long now(void)
 {
@@ -39,43 +42,69 @@ static void *map(size_t size, int flags, int fd, off_t offset)
  * kernel has just cleared the page in. */
 static void copy(const char *from, size_t size)
 {
-  char *fresh = map(size + HUGE_PAGE, MAP_ANONYMOUS, -1, 0);
+  const size_t room = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  char *fresh = map(room + HUGE_PAGE, MAP_ANONYMOUS, -1, 0);
   char *to = fresh + (-(uintptr_t)fresh & (HUGE_PAGE - 1));
   const size_t step = 256 << 10;
 
-  if (size >= HUGE_PAGE)
-    madvise(to, size, MADV_HUGEPAGE);
+  if (size >= HUGE_FROM)
+    madvise(to, room, MADV_HUGEPAGE);
   for (size_t at = 0; at < size; at += step)
     memcpy(to + at, from + at, size - at < step ? size - at : step);
 }
 
-static void write_pages(volatile char *at, size_t size)
+static void write_pages(volatile char *at, size_t size, size_t step)
 {
-  for (size_t i = 0; i < size; i += PAGE)
+  for (size_t i = 0; i < size; i += step * PAGE)
     at[i] = at[i];
+}
+
+static void populate(char *at, size_t size)
+{
+  if (madvise(at, size, MADV_POPULATE_WRITE)) {
+    fprintf(stderr, "floor: madvise: %s\n", strerror(errno));
+    exit(1);
+  }
+}
+
+static int read_pages(const volatile char *at, size_t size)
+{
+  int sum = 0;
+
+  for (size_t i = 0; i < size; i += PAGE)
+    sum += at[i];
+  return sum;
+}
+
+static void use(const char *way, char *at, size_t size, size_t step)
+{
+  if (strcmp(way, "copy") == 0) {
+    copy(at, size);
+    munmap(at, size);
+  } else if (strcmp(way, "read") == 0) {
+    read_pages(at, size);
+  } else {
+    if (strcmp(way, "populate") == 0)
+      populate(at, size);
+    write_pages(at, size, step);
+  }
 }
 
 int main(int argc, char **argv)
 {
-  int fd = argc == 5 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1;
+  int fd = argc == 5 || argc == 6 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1;
+  size_t size, step = argc == 6 ? strtoull(argv[5], NULL, 0) : 1;
   off_t offset;
-  size_t size;
   long long start;
-  char *at;
 
-  if (fd < 0) {
-    fprintf(stderr, "usage: floor copy|write FILE OFFSET SIZE\n");
+  if (fd < 0 || !step) {
+    fprintf(stderr, "usage: floor read|write|populate|copy FILE OFFSET SIZE [STEP]\n");
     return 2;
   }
   offset = strtoll(argv[3], NULL, 0) / PAGE * PAGE;
   size = strtoull(argv[4], NULL, 0);
   start = now();
-  at = map(size, 0, fd, offset);
-  if (strcmp(argv[1], "copy") == 0) {
-    copy(at, size);
-    munmap(at, size);
-  } else
-    write_pages(at, size);
+  use(argv[1], map(size, 0, fd, offset), size, step);
   printf("load %lld\n", now() - start);
   return 0;
 }

@@ -1,5 +1,5 @@
 /* load [-cdiw] [-p FROM-TO] [-r FUNCTION] LIBRARY - load a library, and print what that took, as NAME NUMBER
- * on one line each.  The nanoseconds of dlopen are always there.
+ * on one line each.  load, the nanoseconds of dlopen, and faults, the page faults that it had, are always there.
  *
  *   -d  first have the kernel forget what it holds of the file: cold, pages that it kept (should be 0)
  *   -i  call urf_init: init, nanoseconds
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -147,11 +148,28 @@ static void check(void *library)
   printf("checked %" PRIu64 "\n", image->n);
 }
 
+static void *load(const char *path)
+{
+  struct rusage before, after;
+  long long start, end;
+  void *library;
+
+  getrusage(RUSAGE_SELF, &before);
+  start = now();
+  library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  end = now();
+  if (!library)
+    die(path, dlerror());
+  getrusage(RUSAGE_SELF, &after);
+  printf("load %lld\nfaults %ld\n", end - start,
+         after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt);
+  return library;
+}
+
 int main(int argc, char **argv)
 {
   const char *range = NULL, *function = NULL;
   int option, checks = 0, drops = 0, inits = 0, waits = 0;
-  long long start, end;
   void *library;
 
   while ((option = getopt(argc, argv, "cdiwp:r:")) != -1)
@@ -168,12 +186,7 @@ int main(int argc, char **argv)
     die("usage", "load [-cdiw] [-p FROM-TO] [-r FUNCTION] LIBRARY");
   if (drops)
     forget_in_child(argv[optind]);
-  start = now();
-  library = dlopen(argv[optind], RTLD_NOW | RTLD_LOCAL);
-  end = now();
-  if (!library)
-    die(argv[optind], dlerror());
-  printf("load %lld\n", end - start);
+  library = load(argv[optind]);
   if (range)
     print_private(library, range);
   if (inits)

@@ -4,7 +4,7 @@ against the least that writing them costs."""
 import json
 import subprocess
 
-from build import MI, TURF, Image, call, program
+from build import BASE, MI, PAGE, TURF, Image, call, program
 from measure import in_turns, numbers, ratio
 
 
@@ -43,6 +43,12 @@ def loaded(library, *options, what="load"):
     return lambda: numbers([program("load"), *options, library])[what]
 
 
+def written(library, *options):
+    """Pages of the region that are the process's own when the library is loaded."""
+    start, size = region(library)
+    return numbers([program("load"), "-p", f"{start:#x}-{start + size:#x}", library])
+
+
 def load(series, every, size, cold, rounds):
     """The rows of one image."""
     image = Image(size, DENSITIES[every])
@@ -61,6 +67,7 @@ def load(series, every, size, cold, rounds):
     for file in files:
         warm(file)
     samples = in_turns(ways, rounds)
+    why = faults(frozen)
     for name in ways:
         if name == "turf":
             continue
@@ -69,8 +76,41 @@ def load(series, every, size, cold, rounds):
             target = {"glibc RELR": "dense/relr", "floor, copied": "dense/floor"}.get(name)
         elif size <= MI and name == "glibc RELR" and not cold:
             target = "small"
-        yield ratio(series, f"turf / {name}", samples["turf"], samples[name], target=target)
+        yield ratio(series, f"turf / {name}", samples["turf"], samples[name], target=target,
+                    note=why if target else "")
 
 
-def loaded_floor(way, file, offset, size):
-    return lambda: numbers([program("floor"), way, file, offset, size])["load"]
+def faults(library):
+    """What makes the time of a load."""
+    return f"{numbers([program('load'), library])['faults']} page faults"
+
+
+def loaded_floor(way, file, offset, size, step=1):
+    return lambda: numbers([program("floor"), way, file, offset, size, step])["load"]
+
+
+def ways(series, size, rounds):
+    """What each way to write a page of a private mapping costs, and from which share of pages on copying
+    all of them costs less."""
+    frozen = Image(size, 1).frozen()
+    offset, length = region_in_file(frozen)
+    warm(frozen)
+    samples = in_turns({way: loaded_floor(way, frozen, offset, length)
+                        for way in ("copy", "write", "populate", "read")}, rounds)
+    page = 1e-3 * PAGE / length
+    for way, name in ("write", "written in place"), ("populate", "populated, then written"), ("read", "read"):
+        yield ratio(series, f"us per page: {name} / all copied", samples[way], samples["copy"], page, unit="us")
+    for step in 2, 4, 8, 16, 32:
+        samples = in_turns({"write": loaded_floor("write", frozen, offset, length, step),
+                            "copy": loaded_floor("copy", frozen, offset, length)}, rounds)
+        yield ratio(series, f"one page in {step} written / all copied", samples["write"], samples["copy"])
+
+
+def at_base(series, size, rounds):
+    """At its preferred base a library loads in the same time, whatever its size."""
+    small, large = Image(MI, 1).frozen(BASE), Image(size, 1).frozen(BASE)
+    for file in small, large:
+        warm(file)
+    samples = in_turns({"small": loaded(small), "large": loaded(large)}, rounds)
+    yield ratio(series, "load / load of 1 MiB", samples["large"], samples["small"],
+                target="base/load" if size == 1024 * MI else None)

@@ -1,11 +1,21 @@
-"""The tables."""
+"""What is printed, and bench/RESULTS.md with its plot."""
 
 import os
 import platform
+import shutil
 import subprocess
 
 from build import CC, TOP
+from measure import fail
 from targets import TARGETS
+
+PLOTTED = {  # of the series load/dense/SIZE: how the row ends, and what the plot calls it
+    "glibc RELA": "glibc, RELA",
+    "glibc RELR": "glibc, RELR",
+    "floor, one write per page": "one write per page",
+    "floor, copied": "bytes copied into huge pages",
+    "init": "running init",
+}
 
 
 def first(path, word, otherwise="unknown"):
@@ -17,22 +27,25 @@ def first(path, word, otherwise="unknown"):
 
 
 def first_line(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except OSError:
+        return "unknown"
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
 def machine():
-    commit = first_line(["git", "-C", str(TOP), "describe", "--always", "--dirty", "--exclude", "*"])
     try:
         with open("/sys/kernel/mm/transparent_hugepage/enabled") as f:
             huge = f.read().strip()
     except OSError:
         huge = "none"
+    memory = int(first("/proc/meminfo", "MemTotal", "0").split()[0])
     return {
-        "commit": commit,
+        "commit": first_line(["git", "-C", str(TOP), "describe", "--always", "--dirty", "--exclude", "*"]),
         "CPU": first("/proc/cpuinfo", "model name"),
         "cores": str(os.cpu_count()),
-        "memory": f"{int(first('/proc/meminfo', 'MemTotal').split()[0]) >> 20} GiB",
+        "memory": f"{round(memory / (1 << 20))} GiB",
         "kernel": platform.release(),
         "huge pages": huge,
         "libc": first_line(["ldd", "--version"]),
@@ -40,27 +53,130 @@ def machine():
     }
 
 
-def print_machine(facts):
-    for name, value in facts.items():
-        print(f"{name:<12}{value}")
-    print(f"\n{'':24}{'':40}{'a':>9}{'b':>10}      a / b  (quartiles)       target")
-
-
 def number(x):
-    return "" if x is None else f"{x:.3f}" if x < 10 else f"{x:.1f}"
+    """Three digits at least."""
+    return "" if x is None else f"{x:.0f}" if abs(x) >= 100 else f"{x:.3g}"
+
+
+def limit_of(target):
+    limit = TARGETS[target][1]
+    return f"1/{1 / limit:.0f}" if limit < 0.1 else f"{limit:g}"
+
+
+def reached(row):
+    return row.ratio <= TARGETS[row.target][1]
 
 
 def verdict(row):
     if row.target is None or row.ratio is None:
         return ""
-    limit = TARGETS[row.target][1]
-    return f"<= {limit:g} {'reached' if row.ratio <= limit else 'missed'}"
+    return f"<= {limit_of(row.target)} {'reached' if reached(row) else 'missed'}"
+
+
+def quartiles(row):
+    return f"({number(row.q1)} - {number(row.q3)})" if row.pairs else ""
+
+
+# on the terminal
+
+def print_machine(facts):
+    for name, value in facts.items():
+        print(f"{name:<12}{value}")
+    print(f"\n{'':22}{'':44}{'a':>11}{'b':>10}         a / b  (quartiles)            target")
 
 
 def print_row(row):
     if row.ratio is None:
-        print(f"{row.series:24}{row.what}: {row.note}", flush=True)
+        print(f"{row.series:22}{row.what}: {row.note}", flush=True)
         return
-    print(f"{row.series:24}{row.what:40}{number(row.a):>9}{number(row.b):>10} {row.unit:3}"
-          f"{number(row.ratio):>8}  ({number(row.q1)} - {number(row.q3)})"
-          f"   {verdict(row)}  {row.note}".rstrip(), flush=True)
+    print(f"{row.series:22}{row.what:46}{number(row.a):>9}{number(row.b):>10} {row.unit:4}"
+          f"{number(row.ratio):>9}  {quartiles(row):22}{verdict(row):18}{row.note}".rstrip(), flush=True)
+
+
+# RESULTS.md
+
+def can_record():
+    if not shutil.which("gnuplot"):
+        fail("gnuplot is missing (Debian package gnuplot-nox)")
+
+
+def table(head, lines):
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for line in lines:
+        yield "| " + " | ".join(str(word).replace("|", "\\|") for word in line) + " |"
+
+
+def target_lines(rows):
+    """Of each target the row that is furthest from it."""
+    for target, (what, limit) in TARGETS.items():
+        measured = [row for row in rows if row.target == target and row.ratio is not None]
+        if not measured:
+            yield what, limit_of(target), "", "not measured", ""
+            continue
+        worst = max(measured, key=lambda row: row.ratio)
+        missed = sum(not reached(row) for row in measured)
+        where = worst.series + (f", {worst.what}" if target == "alloc" else "")
+        yield (what, limit_of(target), f"{number(worst.ratio)} {quartiles(worst)}".strip(),
+               "yes" if not missed else "no" if missed == len(measured)
+               else f"no, {missed} of {len(measured)}",
+               where + (f": {worst.note}" if worst.note else ""))
+
+
+def row_lines(rows):
+    for row in rows:
+        if row.ratio is None:
+            yield row.series, row.what, "", "", "", "", row.note
+        else:
+            yield (row.series, row.what, f"{number(row.a)} {row.unit}", f"{number(row.b)} {row.unit}",
+                   number(row.ratio), quartiles(row), row.pairs or "")
+
+
+def record(directory, facts, rows):
+    lines = ["# How fast it is", "",
+             "Written by `make bench BENCH='--record bench'`. Every line is measured in one run: what is compared takes turns,",
+             "in fresh processes; a ratio is the median of the pairs, with its quartiles. The files are in the page",
+             "cache, but for lines that say cold. Loads are dlopen, from call to return; plain libraries with the same",
+             f"words, up to 1 MiB, are linked by the compiler, larger ones are written by plain.c.", ""]
+    lines += table(["machine", ""], facts.items())
+    lines += ["", "## To reach", ""]
+    lines += table(["what", "at most", "measured", "reached", "where it is furthest from it"], target_lines(rows))
+    lines += ["", "## Load time against size, every word a pointer", "", "![load time against size](load.svg)",
+              "", "## All of it", ""]
+    lines += table(["series", "a / b", "a", "b", "ratio", "quartiles", "pairs"], row_lines(rows))
+    (directory / "RESULTS.md").write_text("\n".join(lines) + "\n")
+    plot(rows, directory / "load.svg")
+
+
+# the plot
+
+def points(rows):
+    """Name: list of MiB and milliseconds."""
+    lines = {"turf": []}
+    for row in rows:
+        words = row.series.split("/")
+        if words[0] == "load" and words[1:2] == ["dense"] and len(words) == 3 and row.ratio is not None:
+            size = int(words[2][:-1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[words[2][-1]]
+            name = PLOTTED[row.what.removeprefix("turf / ")]
+            lines.setdefault(name, []).append((size, row.b))
+            if name == PLOTTED["glibc RELR"]:
+                lines["turf"].append((size, row.a))
+        if words[0] == "base" and row.ratio is not None:
+            size = int(words[1][:-1]) * {"M": 1, "G": 1024}[words[1][-1]]
+            fixed = lines.setdefault("turf, at its preferred base", [(1, row.b)])
+            fixed.append((size, row.a))
+    return {name: at for name, at in lines.items() if at}
+
+
+def plot(rows, path):
+    lines = points(rows)
+    script = ["set terminal svg size 800,500 font 'sans-serif,13' background 'white'", f"set output '{path}'",
+              "set logscale xy", "set grid", "set key left top", "set xlabel 'size of the image, MiB'",
+              "set ylabel 'milliseconds'", "set format '%g'"]
+    script += [f"$data{i} << END\n" + "\n".join(f"{x} {y}" for x, y in at) + "\nEND"
+               for i, at in enumerate(lines.values())]
+    script.append("plot " + ", ".join(f"$data{i} with linespoints linewidth {3 if name == 'turf' else 1.5} "
+                                      f"pointtype 7 pointsize 0.5 title '{name}'"
+                                      for i, name in enumerate(lines)))
+    if subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True).returncode:
+        fail("gnuplot failed")
