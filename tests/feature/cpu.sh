@@ -70,11 +70,12 @@ run "$DRIVER" -f ./choice-frozen.so >out.txt
 
 # lacks FILE: the file as if it came from a CPU that has more than this one
 lacks() {
-  at=$(readelf -SW "$1" | sed -n 's/.* \.note\.urf  *NOTE  *[0-9a-f]* \([0-9a-f]*\) .*/\1/p')
-  python3 - "$1" "$at" <<'END_P'
+  end=$(($(readelf -SW "$1" |
+    sed -n 's/.* \.note\.urf  *NOTE  *[0-9a-f]* \([0-9a-f]*\) \([0-9a-f]*\) .*/0x\1+0x\2/p')))
+  python3 - "$1" $((end - 96)) <<'END_P' # cpu, the last of struct urf_note
 import sys
 with open(sys.argv[1], "r+b") as f:
-    f.seek(int(sys.argv[2], 16) + 0x150)
+    f.seek(int(sys.argv[2]))
     f.write(b"\xff\xff\xff\xff")
 END_P
 }
