@@ -67,7 +67,7 @@ static uintptr_t look_up(const struct image *image, const struct urf_import *imp
   p = p ? p : q;
   if (!p)
     *why = (struct reason){"no module of this process has the symbol", name};
-  (void)dlerror();
+  forget_error();
   return p && held ? *(uintptr_t *)p : (uintptr_t)p;
 }
 
@@ -77,7 +77,7 @@ static uintptr_t look_for_own(const struct image *image, const struct urf_import
   if (import->slot)
     return *(uintptr_t *)(import->slot + image->bias);
   void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
-  (void)dlerror();
+  forget_error();
   return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;
 }
 

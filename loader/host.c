@@ -7,13 +7,21 @@
 
 #include "loader.h"
 
+/* glibc's dlerror would write the message now, which brings six pages of libc in; a question that has an answer
+ * makes it forget. */
+void forget_error(void)
+{
+  (void)dlsym(RTLD_DEFAULT, "dlsym");
+  (void)dlerror();
+}
+
 void *host_find(void **slot, const char *name)
 {
   void *fn = dlsym(RTLD_DEFAULT, name);
   if (fn)
     __atomic_store_n(slot, fn, __ATOMIC_RELAXED);
   else
-    (void)dlerror(); /* the program must not find our question in its error state */
+    forget_error();
   return fn;
 }
 

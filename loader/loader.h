@@ -136,6 +136,8 @@ extern HIDDEN const volatile struct urf_note __urf_note;
  * HOST(malloc)(n) calls what `malloc` means to the process. */
 #define HOST(fn) ((__typeof__(&fn))host_call(&__urf_state.host.fn, #fn))
 HIDDEN void host_prepare(void);
+/* The program must not find a question of ours in the dynamic linker's error state. */
+HIDDEN void forget_error(void);
 /* The process's operators, for struct direct. */
 HIDDEN void cxx_prepare(void);
 /* The same without a look: only where it is not NULL, or is_below has said 1. */

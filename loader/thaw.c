@@ -43,8 +43,8 @@ static void protect(const struct image *image, const struct urf_protection *p)
 /* The capture host, when this is the library that it has loaded for turf; else NULL. */
 static struct urf_host *find_host(void)
 {
-  struct urf_host *host = dlsym(RTLD_DEFAULT, URF_HOST_SYMBOL);
-  (void)dlerror();
+  void *slot = 0;
+  struct urf_host *host = host_find(&slot, URF_HOST_SYMBOL);
   return host && host->version == URF_HOST_VERSION &&
                  (!host->library || strcmp(host->library, own_name()) == 0)
              ? host

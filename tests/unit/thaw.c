@@ -58,9 +58,19 @@ __asm__(".section .data.rel.ro\n" EMPTY("0") EMPTY("1") EMPTY("2") ".text\n");
 
 void host_prepare(void) {}
 
-void *host_lookup(void **slot, const char *name)
+void forget_error(void)
+{
+  (void)dlerror();
+}
+
+void *host_find(void **slot, const char *name)
 {
   return *slot = dlsym(RTLD_DEFAULT, name);
+}
+
+void *host_lookup(void **slot, const char *name)
+{
+  return host_find(slot, name);
 }
 
 void replay_seal(void) {}
