@@ -25,7 +25,9 @@ static int by_caller(const void *a, const void *b)
   const struct owner_block *x = *(struct owner_block *const *)a;
   const struct owner_block *y = *(struct owner_block *const *)b;
   int order = compare_makers(x, y);
-  return order ? order : x->start < y->start ? -1 : x->start > y->start;
+  if (order)
+    return order;
+  return x->allocation < y->allocation ? -1 : x->allocation > y->allocation;
 }
 
 static void count(struct owners *o)

@@ -10,8 +10,9 @@ struct owner_block {
   size_t allocation;             /* index into capture.allocations, SIZE_MAX when it has none */
   uint64_t caller;               /* 0 when it is not known */
   const struct symbol *function; /* with the caller in it, or NULL */
-  uint64_t nth; /* from 1, by address: which of those made by functions of the same name or, in
-                   no function, by the same caller; 0 when not known */
+  uint64_t
+      nth; /* from 1, in the order in which they were allocated: which of those made by functions of
+                   the same name or, in no function, by the same caller; 0 when not known */
 };
 
 struct owners {
@@ -27,7 +28,7 @@ void owners_init(struct owners *o, const struct library *lib, const struct captu
 void owners_free(struct owners *o);
 const struct owner_block *owners_block(const struct owners *o, uint64_t address);
 
-/* The *n blocks, by address, that functions of that name allocated or, with NULL, that caller outside of
+/* The *n blocks, by nth, that functions of that name allocated or, with NULL, that caller outside of
  * functions. */
 struct owner_block *const *owners_made(const struct owners *o, const char *function,
                                        uint64_t caller, size_t *n);

@@ -241,6 +241,12 @@ static const char *bind_range(struct policy_line *l, const struct target *t,
   return NULL;
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+  const struct range *x = a, *y = b;
+  return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
 /* The one block that is meant, or all that are long enough, of those that were last allocated from within
  * the function or, where no symbol covers the caller, for a call that returns to the address; *n is
  * how many those are. */
@@ -254,6 +260,7 @@ static const char *bind_blocks(struct policy_line *l, const struct target *t,
     b = owners_made(o, NULL, caller, n);
   for (size_t i = t->all ? 0 : t->nth - 1; i < *n && (t->all || i < t->nth); i++)
     wrong = bind_range(l, t, o->lib, c, b[i]->start, b[i]->start + b[i]->size);
+  sort(l->ranges.at, l->ranges.n, sizeof *l->ranges.at, compare_ranges);
   return l->ranges.n ? NULL : wrong;
 }
 
