@@ -78,6 +78,7 @@ static int observe(struct work *w, const struct options *o, int64_t ahead, struc
   const struct setting setting = {.seed = 1,
                                   .align = w->runs[0].align,
                                   .steady = true,
+                                  .layout = w->layout,
                                   .varied = ahead ? THING_TIME : 0,
                                   .ahead = ahead};
   struct error own = {0};

@@ -28,6 +28,8 @@ struct sealed {
   uint64_t top, missing, align, blocks, n_blocks, allocations, n_allocations;
   long threads;
   unsigned long refused; /* advice of madvise(2) */
+  unsigned strayed;
+  uint64_t strayed_at;
 };
 
 struct module_cache *module_cache_new(void)
@@ -151,7 +153,7 @@ static const char *advice_name(unsigned long advice)
 /* What the end of a capture has shown that cannot be frozen. */
 static int check_sealed(const struct library *lib, const struct sealed *s, struct error *e)
 {
-  if (s->missing) {
+  if (s->missing && !s->strayed) {
     uint64_t enough = lib->note.heap_reserve + s->missing;
     enough += enough / 64 + 2 * PAGE - enough % PAGE;
     enough -= enough % PAGE;
@@ -191,11 +193,14 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
   if (!line || !live ||
       sscanf(line,
              "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-             " %" SCNx64 " %ld %" SCNx64 " %lu %d",
+             " %" SCNx64 " %ld %" SCNx64 " %lu %d %u %" SCNu64,
              &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
-             &s->n_allocations, &s->threads, &c->tls, &s->refused, &has_hooks) != 11)
+             &s->n_allocations, &s->threads, &c->tls, &s->refused, &has_hooks, &s->strayed,
+             &s->strayed_at) != 13)
     return unexpected(lib, line, e);
   c->has_hooks = has_hooks;
+  c->strayed = s->strayed;
+  c->strayed_at = s->strayed_at;
   return check_sealed(lib, s, e);
 }
 
@@ -342,6 +347,36 @@ static int take_region(struct capture *c, const struct capture *first, struct er
   return status;
 }
 
+static int by_start(const void *a, const void *b)
+{
+  const struct block *x = a, *y = b;
+  return (x->start > y->start) - (x->start < y->start);
+}
+
+static int by_lo(const void *a, const void *b)
+{
+  const struct mapped *x = a, *y = b;
+  return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+static void add_block(struct capture *c, const struct record *r)
+{
+  const uint64_t start = r->address - c->bias;
+  if (r->extra == URF_BLOCK_MAPPED)
+    *PUSH(&c->mapped) = (struct mapped){start, start + r->size};
+  else
+    *PUSH(&c->blocks) = (struct block){start, r->size, r->extra != URF_BLOCK_FREE};
+}
+
+static void add_allocation(struct capture *c, const struct record *r)
+{
+  const uint64_t mask = ((uint64_t)1 << URF_HOW_SHIFT) - 1;
+  const uint64_t caller = (r->extra & mask) - c->bias;
+  *PUSH(&c->allocations) = (struct allocation){
+      r->address - c->bias, r->size, caller >= c->lib->lo && caller < c->lib->hi ? caller : 0,
+      (unsigned char)(r->extra >> URF_HOW_SHIFT)};
+}
+
 static int take_records(struct capture *c, uint64_t address, uint64_t n, bool blocks,
                         struct error *e)
 {
@@ -353,13 +388,13 @@ static int take_records(struct capture *c, uint64_t address, uint64_t n, bool bl
   while (n--) {
     if (process_read(c->process, &r, sizeof r, e))
       return -1;
-    uint64_t caller = r.extra - c->bias;
     if (blocks)
-      *PUSH(&c->blocks) = (struct block){r.address - c->bias, r.size, r.extra != 0};
+      add_block(c, &r);
     else
-      *PUSH(&c->allocations) = (struct allocation){
-          r.address - c->bias, r.size, caller >= c->lib->lo && caller < c->lib->hi ? caller : 0};
+      add_allocation(c, &r);
   }
+  sort(c->blocks.at, c->blocks.n, sizeof *c->blocks.at, by_start);
+  sort(c->mapped.at, c->mapped.n, sizeof *c->mapped.at, by_lo);
   return 0;
 }
 
@@ -488,6 +523,7 @@ void capture_free(struct capture *c)
   free(c->mappings.at);
   free(c->made.at);
   free(c->blocks.at);
+  free(c->mapped.at);
   free(c->allocations.at);
   free(c->protections.at);
   free(c->inits.at);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format.h"
@@ -43,18 +44,19 @@ static int line_fd;
 
 /* One thread at a time comes here: it has the lock of the library's heap.  No call, which would leave an
  * address of this program on a stack that may be part of the image, for init to copy as padding. */
-static void allocated(void *p, uintptr_t size, void *caller)
+static void allocated(void *p, uintptr_t size, void *caller, unsigned how)
 {
   size_t i = __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
   if (unwinds)
     unwind_at(i);
   if (i < RECORDS)
-    allocations[i] = (struct record){(uintptr_t)p, size, (uintptr_t)caller};
+    allocations[i] =
+        (struct record){(uintptr_t)p, size, (uintptr_t)caller | (uint64_t)how << URF_HOW_SHIFT};
 }
 
-static void block(void *p, uintptr_t size, int used)
+static void block(void *p, uintptr_t size, enum urf_block_kind kind)
 {
-  blocks[n_blocks++] = (struct record){(uintptr_t)p, size, (uint64_t)used};
+  blocks[n_blocks++] = (struct record){(uintptr_t)p, size, kind};
 }
 
 /* the image in front of the variables: code, constants, what the dynamic linker fills */
@@ -170,6 +172,25 @@ static struct record *room(void)
   void *p = mmap(NULL, RECORDS * sizeof(struct record), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? NULL : p;
+}
+
+/* The layout of the heap, if turf has left one: before the library is there, and leaving no descriptor. */
+static const struct urf_layout *take_layout(void)
+{
+  struct stat st;
+  char *p = NULL;
+  if (fstat(URF_LAYOUT_FD, &st))
+    return NULL;
+  const size_t size = (size_t)st.st_size;
+  p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (size_t at = 0; p != MAP_FAILED && at < size;) {
+    ssize_t n = pread(URF_LAYOUT_FD, p + at, size - at, (off_t)at);
+    if (n <= 0)
+      _exit(1);
+    at += (size_t)n;
+  }
+  close(URF_LAYOUT_FD);
+  return p == MAP_FAILED ? NULL : (const void *)p;
 }
 
 static int say_module(struct dl_phdr_info *info, size_t size, void *unused)
@@ -301,10 +322,11 @@ static void seal(const struct link_map *map)
   }
   handshake.seal();
   unsigned long n_threads = count_threads(); /* hooks may have ended some */
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d\n", (unsigned long)handshake.top,
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d %u %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      (unsigned long)tls, (unsigned long)handshake.refused, handshake.thaw != NULL);
+      (unsigned long)tls, (unsigned long)handshake.refused, handshake.thaw != NULL,
+      (unsigned)handshake.strayed, (unsigned long)handshake.strayed_at);
 }
 
 /* version is "-" for any; held: what the pointer there points to */
@@ -458,6 +480,7 @@ int main(int argc, char **argv)
     SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
+  handshake.layout = take_layout();
   unwinds = strncmp(argv[3], "stacks:", 7) == 0;
   if (unwinds)
     unwind_want(argv[3] + 7);

@@ -23,6 +23,14 @@ static bool same_modulo_huge(const struct capture *a, const struct capture *b)
   return a->bias % HUGE_PAGE == b->bias % HUGE_PAGE;
 }
 
+/* From now on the layout is the plain one; where runs have another, they have to be made again. */
+static int lose_layout(struct work *w, const char *why)
+{
+  if (!w->plain)
+    w->plain = xstrdup(why);
+  return -1;
+}
+
 /* A capture whose displacements are all its own, with respect to those before it. */
 int take(struct work *w, struct capture *c, size_t n_before, const char *path,
          const struct library *lib, unsigned seed, bool init, struct error *e)
@@ -32,11 +40,20 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
   for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
     error_free(e);
     capture_free(c);
-    const struct setting setting = {
-        .seed = seed, .align = align, .watched = c == &w->runs[0] && path == w->lib.path};
+    const struct setting setting = {.seed = seed,
+                                    .align = align,
+                                    .watched = c == &w->runs[0] && path == w->lib.path,
+                                    .layout = init ? w->layout : NULL};
     if (capture_take(c, w->o, lib, path, &setting, n_before ? &w->runs[0] : NULL, init, w->cache,
                      e))
-      return -1;
+      return setting.layout && e->status == REFUSED ? lose_layout(w, "init did not succeed with it")
+                                                    : -1;
+    char *strayed = layout_strayed(c);
+    if (strayed) {
+      lose_layout(w, strayed);
+      free(strayed);
+      return fail(e, REFUSED, "%s: init did not repeat itself: %s", lib->path, w->plain);
+    }
     if (c->align > align && !n_before) { /* now that it is known what init needs */
       align = c->align;
       try--;
@@ -50,6 +67,41 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
         same_modulo_huge(&w->runs[0], c))
       status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
   }
+  return status;
+}
+
+/* Places in the heap that have no other name. */
+static bool names_places(const struct policy *p)
+{
+  static const char heap[] = ".urf.heap";
+  for (size_t i = 0; i < p->lines.n; i++)
+    if (strncmp(p->lines.at[i].what, heap, sizeof heap - 1) == 0)
+      return true;
+  return false;
+}
+
+int learn(struct work *w, const char *path, struct error *e)
+{
+  struct capture c = {0};
+  struct bytes bytes = {0};
+  int status;
+  if (!w->plain && names_places(&w->policy))
+    w->plain = xstrdup("the policy names bytes of the heap by where they lie in that");
+  w->align = w->align > w->lib.align ? w->align : w->lib.align;
+  for (;;) {
+    const struct setting setting = {.seed = 1, .align = w->align};
+    status = capture_take(&c, w->o, &w->lib, path, &setting, NULL, true, w->cache, e);
+    if (status || c.align <= w->align)
+      break;
+    w->align = c.align; /* now that it is known what init needs */
+    capture_free(&c);
+  }
+  if (!status && !layout_make(&bytes, &w->left, &c) && !w->plain)
+    w->plain = xstrdup("its heap has blocks that nobody has asked for");
+  if (!status && !w->plain)
+    status = layout_new(&w->layout, &bytes, e);
+  capture_free(&c);
+  free(bytes.at);
   return status;
 }
 
@@ -133,14 +185,23 @@ static size_t sort_findings(struct work *w)
   return own;
 }
 
+static int bind_policy(struct work *w, struct error *e)
+{
+  if (!w->o->policy || !policy_bind(&w->policy, &w->lib, &w->runs[0], e))
+    return 0;
+  return w->layout ? lose_layout(w, "with another, the policy does not fit") : -1;
+}
+
 static int run_aligned(struct work *w, uint64_t align, struct error *e)
 {
   runs_free(w);
+  layout_free(w->layout);
+  w->layout = NULL;
   w->align = align;
   for (size_t i = 0; i < w->policy.lines.n; i++)
     w->policy.lines.at[i].used = false;
-  return take_runs(w, e) || (w->o->policy && policy_bind(&w->policy, &w->lib, &w->runs[0], e)) ||
-                 compare_runs(w, e) || find_causes(w, e) || find_unwritten(w, e)
+  return learn(w, w->lib.path, e) || take_runs(w, e) || bind_policy(w, e) || compare_runs(w, e) ||
+                 find_causes(w, e) || find_unwritten(w, e)
              ? -1
              : 0;
 }

@@ -317,6 +317,17 @@ static void become_memcheck(const char *host, char **host_argv, char **env)
   execvpe(argv[0], (char **)(uintptr_t)argv, env);
 }
 
+/* Leaves the host no descriptor between the standard ones and its own but that of the layout, if any. */
+static int pass_layout(const struct layout *layout)
+{
+  if (!layout)
+    return close_range(3, HOST_FD - 1, 0);
+  int fd =
+      layout->fd == URF_LAYOUT_FD ? fcntl(layout->fd, F_SETFD, 0) : dup2(layout->fd, URF_LAYOUT_FD);
+  return fd < 0 ? -1 : close_range(3, URF_LAYOUT_FD - 1, 0);
+}
+_Static_assert(URF_LAYOUT_FD == HOST_FD - 1, "none lies between them");
+
 /* The child, up to execve(2).  What fails is told over the socket. */
 static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
                                   const struct displacement *d, int socket, int output)
@@ -341,7 +352,7 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   const char *what = host;
   if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
       dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(socket, HOST_FD) < 0 ||
-      close_range(3, HOST_FD - 1, 0) || close_range(HOST_FD + 1, ~0u, 0) ||
+      pass_layout(d->setting.layout) || close_range(HOST_FD + 1, ~0u, 0) ||
       sigprocmask(SIG_SETMASK, &none, NULL) || trace_me(d))
     what = "the host process";
   else if (chdir(o->cwd ? o->cwd : "/"))

@@ -145,7 +145,7 @@ void stacks_take(struct work *w, struct report *r)
 {
   char *numbers = list_allocations(r);
   const struct setting setting = {
-      .seed = 1, .align = w->runs[0].align, .steady = true, .stacks = numbers};
+      .seed = 1, .align = w->runs[0].align, .steady = true, .layout = w->layout, .stacks = numbers};
   struct capture c = {0};
   struct error ignored = {0};
   size_t of_cause[FIND_CAUSES] = {0};

@@ -6,11 +6,12 @@
 
 #include "json.h"
 
-enum { SHOWN = 4 }; /* places of one kind */
+enum { PAGE = 4096, SHOWN = 4 }; /* places of one kind */
 
 struct counts {
   uint64_t pointers, odd, rotated, imports, import_words, dead;
   uint64_t kept, zeroed, rethawed, transient; /* bytes */
+  uint64_t pages, heap_pages;                 /* that a load writes; those of the heap */
   uint64_t *words;                            /* of each import */
 };
 
@@ -38,6 +39,35 @@ static void count_sites(struct counts *n, const struct summary *s)
     n->kept -= plan->plain.at[i].size;
   for (size_t i = 0; i < plan->imports.n; i++)
     n->imports += !is_condition(plan->imports.at[i].kind);
+}
+
+static void mark(unsigned char *pages, size_t n, uint64_t offset, unsigned word)
+{
+  for (uint64_t page = offset / PAGE; page <= (offset + word - 1) / PAGE && page < n; page++)
+    pages[page] = 1;
+}
+
+/* With a word that a load writes, the dynamic linker's included. */
+static void count_pages(struct counts *n, const struct summary *s)
+{
+  const struct plan *plan = s->plan;
+  const struct library *lib = s->lib;
+  const uint64_t base = lib->note.data / PAGE * PAGE, by = lib->note.data - base;
+  const size_t pages = (plan->size + by) / PAGE + 1;
+  unsigned char *page = xalloc(pages);
+  for (size_t i = bitmap_next(&plan->pointers, 0); i < plan->pointers.n;
+       i = bitmap_next(&plan->pointers, i + 1))
+    mark(page, pages, by + i * lib->word, lib->word);
+  for (size_t i = 0; i < plan->sites.n; i++)
+    if (plan->sites.at[i].kind == SITE_POINTER || plan->sites.at[i].kind == SITE_IMPORT)
+      mark(page, pages, by + plan->sites.at[i].offset, lib->word);
+  for (size_t i = 0; i < lib->slots.n; i++)
+    mark(page, pages, lib->slots.at[i].address - base, lib->word);
+  for (size_t i = 0; i < pages; i++) {
+    n->pages += page[i];
+    n->heap_pages += i >= (lib->note.heap - base) / PAGE ? page[i] : 0;
+  }
+  free(page);
 }
 
 static uint64_t file_size(const char *path)
@@ -212,6 +242,13 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
   if (n->rethawed || n->transient)
     fprintf(f, "  %ju bytes set again by hooks and %ju left as they start, by policy\n",
             (uintmax_t)n->rethawed, (uintmax_t)n->transient);
+  fprintf(f,
+          "  %ju bytes in %ju blocks are left of what init allocated, %ju of them with pointers\n",
+          (uintmax_t)s->left->bytes, (uintmax_t)s->left->blocks, (uintmax_t)s->left->pointer_bytes);
+  if (s->plain)
+    fprintf(f, "  the heap has its plain layout: %s\n", s->plain);
+  fprintf(f, "  a load writes %ju of %ju pages\n", (uintmax_t)n->pages,
+          (uintmax_t)(plan->size + PAGE - 1) / PAGE);
   if (has_cpu(plan))
     fprintf(f,
             "  only for CPUs with all features of this one, which init may have looked at (%s);\n"
@@ -250,6 +287,14 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "runs", json_integer(s->runs));
   json_put(root, "region", json_number(plan->size));
   json_put(root, "heap", json_number(heap_size(s)));
+  json_put(root, "layout", json_text(s->plain ? "plain" : "by rehearsal"));
+  json_put(root, "layout_why", s->plain ? json_text(s->plain) : json_null());
+  json_put(root, "surviving_allocations", json_number(s->left->blocks));
+  json_put(root, "surviving_bytes", json_number(s->left->bytes));
+  json_put(root, "surviving_pointer_allocations", json_number(s->left->pointer_blocks));
+  json_put(root, "surviving_pointer_bytes", json_number(s->left->pointer_bytes));
+  json_put(root, "pages_written", json_number(n->pages));
+  json_put(root, "heap_pages_written", json_number(n->heap_pages));
   json_put(root, "file_size", json_number(file_size(s->output)));
   json_put(root, "align", json_number(plan->align));
   json_put(root, "cpu", has_cpu(plan) ? json_text(plan->cpu_seen) : json_null());
@@ -288,6 +333,7 @@ void report_summary(FILE *f, const struct summary *s, bool json)
 {
   struct counts n;
   count_sites(&n, s);
+  count_pages(&n, s);
   if (json)
     summary_json(f, s, &n);
   else

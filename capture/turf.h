@@ -268,6 +268,7 @@ struct options {
   bool fixed;     /* the library is at its preferred base, always */
   bool no_fallback;
   bool falls_back; /* the process is to use the way back of a frozen library */
+  bool laid_out;   /* a frozen library has a layout that an earlier run has taught */
   bool memcheck;   /* what is not explained is looked for with valgrind */
   bool json, verbose, quiet, suggest;
 };
@@ -299,7 +300,8 @@ struct setting {
   enum thing varied; /* or 0 */
   bool memcheck;     /* under valgrind, which gives most things their places */
   int64_t ahead;
-  bool watched;       /* finds out what init changes outside the region, which takes a while */
+  bool watched; /* finds out what init changes outside the region, which takes a while */
+  const struct layout *layout; /* of the heap, or NULL */
   const char *stacks; /* NULL, or the allocations whose stacks are wanted: "3,17", counted from 0 */
 };
 
@@ -440,8 +442,14 @@ struct block {
   bool used;
 };
 
+/* What mmap has given out of a block. */
+struct mapped {
+  uint64_t lo, hi; /* link-time */
+};
+
 struct allocation {
   uint64_t start, size, caller; /* link-time; caller is 0 outside the library */
+  unsigned char how;            /* the logarithm of the alignment, or URF_HOW_... */
 };
 
 /* Who made an allocation: the addresses that the calls return to, run-time, innermost first. */
@@ -466,6 +474,9 @@ struct capture {
   LIST(struct made) made; /* of those before there may be nothing left */
   LIST(struct module) modules;
   LIST(struct block) blocks;           /* of the in-image heap, by address */
+  LIST(struct mapped) mapped;          /* inside of those, by address */
+  enum urf_stray strayed;              /* from the layout, */
+  uint64_t strayed_at;                 /* at that allocation, from 0 */
   LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
@@ -511,6 +522,25 @@ int capture_displaced(const struct capture *a, const struct capture *b, bool fix
 /* Leaves the two parts of the region as dataN and heapN in dir, which is made when it is not there. */
 int capture_keep(const struct capture *c, const struct library *lib, const char *dir, int number,
                  struct error *e);
+
+/* layout.c: where blocks of the heap shall lie, learned from a run */
+
+/* What is left of the heap in the end. */
+struct left {
+  uint64_t blocks, bytes;                 /* as asked for */
+  uint64_t pointer_blocks, pointer_bytes; /* of those that hold pointers */
+};
+
+struct layout {
+  int fd; /* of a struct urf_layout, for the host program */
+};
+
+/* The struct urf_layout for runs like c, whose region has no first, appended to out; false when it is not known who has a block. */
+bool layout_make(struct bytes *out, struct left *left, const struct capture *c);
+int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e);
+void layout_free(struct layout *layout);
+/* Why the run has not been as the layout says; owned by the caller, or NULL. */
+char *layout_strayed(const struct capture *c);
 
 /* Whether a byte is not the same in all n runs; in diff.c. */
 bool regions_differ(const struct capture *runs, size_t n, size_t at);
@@ -759,6 +789,8 @@ struct summary {
   const struct table *table;
   const struct capture *run; /* the first of them */
   int runs;
+  const struct left *left; /* of the heap */
+  const char *plain;       /* why its layout is the plain one, or NULL */
 };
 void report_summary(FILE *f, const struct summary *s, bool json);
 

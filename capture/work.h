@@ -18,8 +18,11 @@ struct work {
   struct module_cache *cache;
   struct plan plan;
   struct table table;
-  uint64_t align; /* of the library's addresses in the runs */
-  bool unlike;    /* what init allocates and protects is not the same in every run */
+  uint64_t align;        /* of the library's addresses in the runs */
+  struct layout *layout; /* that all processes get which run init, or NULL */
+  struct left left;
+  char *plain; /* why there is none */
+  bool unlike; /* what init allocates and protects is not the same in every run */
   /* places of some words that depend on addresses, or come by themselves; how many of the former */
   struct bytes keyed, own;
   size_t n_keyed;
@@ -35,6 +38,9 @@ int rehearse(struct work *w, struct error *e);
 /* One more, of the file at path, which is lib's; with respect to the first n_before of the runs. */
 int take(struct work *w, struct capture *c, size_t n_before, const char *path,
          const struct library *lib, unsigned seed, bool init, struct error *e);
+/* Runs init once, and gives its heap a layout for all further runs at w->align, unless w->plain says why it
+ * shall not have one. */
+int learn(struct work *w, const char *path, struct error *e);
 /* Frees the runs and the plan. */
 void runs_free(struct work *w);
 

@@ -21,10 +21,10 @@ BOUND void *pvalloc(size_t size);
 BOUND size_t malloc_usable_size(void *p);
 
 /* Ends a call of the heap: reports what it gave. */
-static void *taken(void *p, size_t size, void *caller)
+static void *taken(void *p, size_t align, size_t size, void *caller)
 {
   if (p)
-    S->capture->allocated(p, size, caller);
+    S->capture->allocated(p, size, caller, (unsigned)__builtin_ctzll(align));
   heap_unlock();
   return p;
 }
@@ -54,7 +54,7 @@ COLD static void *long_malloc(size_t size, void *caller)
   if (!in_capture())
     return HOST(malloc)(size);
   heap_lock();
-  void *p = taken(heap_alloc(&S->heap, size), size, caller);
+  void *p = taken(heap_alloc(&S->heap, size), 1, size, caller);
   return p ? p : missed(HOST(malloc)(size), 1, size);
 }
 
@@ -84,7 +84,7 @@ COLD static void *long_calloc(size_t n, size_t size, void *caller)
     return 0;
   }
   heap_lock();
-  void *p = taken(heap_alloc(&S->heap, bytes), bytes, caller);
+  void *p = taken(heap_alloc(&S->heap, bytes), 1, bytes, caller);
   return p ? p : missed(HOST(calloc)(n, size), 1, bytes);
 }
 
@@ -169,7 +169,7 @@ COLD static void *long_realloc(void *p, size_t size, void *caller)
     return size <= heap_usable(p) ? p : move(p, size, caller);
   heap_lock();
   if (heap_resize(&S->heap, p, size))
-    return taken(p, size, caller);
+    return taken(p, 1, size, caller);
   heap_unlock();
   return move(p, size, caller);
 }
@@ -204,7 +204,7 @@ int urf_memalign(void **out, size_t align, size_t size, void *caller)
   if (!in_capture())
     return HOST(posix_memalign)(out, align, size);
   heap_lock();
-  void *p = taken(heap_align(&S->heap, align, size), size, caller);
+  void *p = taken(heap_align(&S->heap, align, size), align, size, caller);
   if (p) {
     *out = p;
     return 0;

@@ -16,7 +16,7 @@
 #define URF_FORMAT 2u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 4u /* of struct urf_host */
+#define URF_HOST_VERSION 5u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* Room for the features of a CPU, in words that the machine's cpu.h names. */
@@ -166,6 +166,8 @@ enum urf_call_kind {
 /* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf
  * can run init again and knows what may differ then:
  *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
+ *   layout by rehearsal  layout plain: WHY
+ *   left N BYTES N BYTES   (allocations, as asked for; those of them with pointers)
  *   keep OFFSET SIZE     zero OFFSET SIZE   rethaw OFFSET SIZE   dead OFFSET
  * The last four are bytes of the region, in hex: with what may differ; cleared; cleared, to be set by
  * the library's hooks; a word that was a dead pointer. */
@@ -174,6 +176,59 @@ enum urf_call_kind {
  * one before, in bytes; the first counts from the start of the region.  In the list of rotated words
  * each distance is followed by another number: by how many bits the pointer was rotated to the
  * right. */
+
+/* Payload of a block of the heap for so many bytes; word is that of a pointer, and what the header in front
+ * of it takes.  Payloads begin at multiples of 16. */
+static inline uint64_t urf_payload(uint64_t size, unsigned word)
+{
+  const uint64_t least = 2 * 16 - word;
+  return size <= least ? least : ((size + word + 15) & ~(uint64_t)15) - word;
+}
+
+/* Where blocks of the heap shall lie, which an earlier run has taught: a step is an allocation, a realloc
+ * as well, counted in the order in which they are made.  Offsets are from the heap's start. */
+struct urf_step {
+  uint64_t
+      size; /* that is asked for; of a mapping in whole pages; of sbrk's area, what it comes to */
+  uint64_t
+      at; /* of the payload, to which enum urf_step_kind is added, or 0: the block is gone by the
+                  * end of the capture */
+};
+enum urf_step_kind {
+  URF_STEP_BLOCK,
+  URF_STEP_MAPPING, /* which has no header */
+  URF_STEP_AREA,    /* sbrk's */
+  URF_STEP_KINDS = 16
+};
+
+struct urf_layout {
+  uint64_t n;    /* of steps */
+  uint64_t size; /* of all that is left in the end: what is gone by then lies behind it */
+  struct urf_step steps[];
+};
+
+/* Why a run has not been what the layout says. */
+enum urf_stray {
+  URF_STRAY_NONE,
+  URF_STRAY_SIZE,  /* the step asked for another size or alignment than it did before */
+  URF_STRAY_MORE,  /* there were more steps, */
+  URF_STRAY_FEWER, /* or fewer */
+  URF_STRAY_FREED, /* a block is gone that was left before, */
+  URF_STRAY_LEFT,  /* or the other way round */
+  URF_STRAY_ROOM   /* the reserve is too small for it */
+};
+
+/* What an allocation was: the logarithm of the alignment, a mapping, or an area of sbrk's. */
+enum {
+  URF_HOW_MAPPING = 64,
+  URF_HOW_AREA,
+  URF_HOW_SHIFT = 56
+}; /* in the host's records, above the caller */
+/* The descriptor by which turf hands a struct urf_layout to the host program. */
+enum { URF_LAYOUT_FD = 199 };
+/* What a block is when the capture ends: free, used, or a part of a used one that mmap has given and munmap
+ * not taken back. */
+enum urf_block_kind { URF_BLOCK_FREE, URF_BLOCK_USED, URF_BLOCK_MAPPED };
 
 /* Exported by a capture host under URF_HOST_SYMBOL; its presence tells the loader of an unfrozen
  * library that it is being captured.  The host fills the first part, the loader the second. */
@@ -184,10 +239,11 @@ struct urf_host {
   /* called by the loader, before any other constructor of the library: where its image and, in that,
    * the variables begin; NULL for none */
   void (*joined)(const void *image, const void *variables);
-  /* an allocation: where, how many bytes asked for, who asked */
-  void (*allocated)(void *block, uintptr_t size, void *caller);
-  /* one call per block of the heap, by address, from within seal */
-  void (*block)(void *block, uintptr_t size, int used);
+  const struct urf_layout *layout; /* of the heap, or NULL */
+  /* an allocation: where, how many bytes asked for, who asked, how */
+  void (*allocated)(void *block, uintptr_t size, void *caller, unsigned how);
+  /* one call per block of the heap, or part, of a kind, in any order, from within seal */
+  void (*block)(void *block, uintptr_t size, enum urf_block_kind kind);
   /* called by the host after init: ends the capture and clears what must not be kept */
   void (*seal)(void);
   /* runs the hooks that the library has for its load, if it has any: for turf to call when it has held a
@@ -195,6 +251,8 @@ struct urf_host {
   void (*thaw)(void);
   uintptr_t top;               /* run-time end of the used heap */
   uintptr_t missing;           /* bytes that did not fit into the reserve */
+  enum urf_stray strayed;      /* from the layout, at that step, */
+  uint64_t strayed_at;         /* counted from 0 */
   uintptr_t align;             /* largest alignment that was asked for */
   uint32_t cpu[URF_CPU_WORDS]; /* the features of this CPU */
   uintptr_t refused; /* madvise(2) advice that the frozen library could not follow, or 0 */

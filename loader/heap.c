@@ -7,7 +7,10 @@
  * less one word, so that payloads are aligned to 16; the low bits say whether the block and the one
  * before it are free.  A free block keeps its list links in the first two words of the payload and
  * its size in the last one, where the next block finds it.  The block that ends at top is never
- * free: it goes back to the untouched memory. */
+ * free: it goes back to the untouched memory.
+ *
+ * With a layout, which an earlier run has taught, what will be left in the end has its place in front of
+ * that area, and is never moved, cut or merged; what will be gone goes into it. */
 
 #include <string.h>
 
@@ -74,11 +77,7 @@ static int is_top(struct heap *h, struct heap_block *b)
 /* Payload for a request, or 0 when it is beyond all bounds. */
 static size_t round_up(size_t size)
 {
-  if (size <= MIN_PAYLOAD)
-    return MIN_PAYLOAD;
-  if (size > MAX_PAYLOAD)
-    return 0;
-  return ((size + WORD + 15) & ~(size_t)15) - WORD;
+  return size > MAX_PAYLOAD ? 0 : urf_payload(size, WORD);
 }
 
 /* The bin a free block of this payload belongs to: steps of 16 bytes, then 16 bins per doubling. */
@@ -209,15 +208,88 @@ static void trim(struct heap *h, struct heap_block *b, size_t size)
   release(h, tail);
 }
 
+/* the layout */
+
+static void stray(struct heap *h, enum urf_stray why)
+{
+  if (!h->layout || h->strayed)
+    return;
+  h->strayed = why;
+  h->strayed_at = h->step;
+}
+
+/* Whether the layout has placed it. */
+static int is_laid_out(const struct heap *h, const void *p)
+{
+  return (uintptr_t)p - h->origin < h->start - h->origin;
+}
+
+/* What the layout says about the next allocation, NULL for nothing. */
+static const struct urf_step *next_step(struct heap *h)
+{
+  if (!h->layout || h->strayed)
+    return 0;
+  if (h->step < h->layout->n)
+    return &h->layout->steps[h->step];
+  stray(h, URF_STRAY_MORE);
+  return 0;
+}
+
+static size_t room_of(const struct urf_step *s)
+{
+  return s->at % URF_STEP_KINDS == URF_STEP_BLOCK ? urf_payload(s->size, WORD) : s->size;
+}
+
+static uintptr_t place_of(const struct heap *h, const struct urf_step *s)
+{
+  return h->origin + (s->at & ~(uint64_t)(URF_STEP_KINDS - 1));
+}
+
+/* Its place, NULL for one among those that will be gone.  What nobody could serve is no step. */
+static char *place(struct heap *h, size_t align, size_t size, enum urf_step_kind kind)
+{
+  const struct urf_step *s = size < h->end - h->origin ? next_step(h) : 0;
+  if (!s || !s->at)
+    return 0;
+  const uintptr_t at = place_of(h, s);
+  if (s->at % URF_STEP_KINDS != kind || at % align != 0 ||
+      (kind == URF_STEP_AREA ? size > s->size : size != s->size)) {
+    stray(h, URF_STRAY_SIZE);
+    return 0;
+  }
+  if (kind != URF_STEP_MAPPING)
+    block_of((void *)at)->head = (room_of(s) + WORD) | NOT_YOURS;
+  return (char *)at;
+}
+
+/* Ends an allocation. */
+static void *step(struct heap *h, void *p)
+{
+  h->step += p != 0;
+  return p;
+}
+
+void heap_lay_out(struct heap *h, const struct urf_layout *layout)
+{
+  h->layout = layout;
+  if (layout->size + HEAP_PAGE >= h->end - h->origin)
+    stray(h, URF_STRAY_ROOM);
+  else
+    h->start = h->top = h->peak = h->origin + page_up(layout->size) + 16 - WORD;
+}
+
+/* the area */
+
 void heap_init(struct heap *h, uintptr_t start, uintptr_t size)
 {
+  h->origin = start;
   /* the first payload is aligned to 16 when its header is the last word before it */
   h->start = h->top = h->peak = start + 16 - WORD;
   h->end = start + size;
   h->align = HEAP_PAGE;
 }
 
-void *heap_alloc(struct heap *h, size_t size)
+static void *take(struct heap *h, size_t size)
 {
   size = round_up(size);
   if (!size)
@@ -231,18 +303,22 @@ void *heap_alloc(struct heap *h, size_t size)
   return payload(b);
 }
 
-void *heap_align(struct heap *h, size_t align, size_t size)
+void *heap_alloc(struct heap *h, size_t size)
+{
+  void *p = place(h, 16, size, URF_STEP_BLOCK);
+  return step(h, p ? p : take(h, size));
+}
+
+static void *take_aligned(struct heap *h, size_t align, size_t size)
 {
   if (align <= 16)
-    return heap_alloc(h, size);
+    return take(h, size);
   size = round_up(size);
   if (!size || align > MAX_PAYLOAD || size > MAX_PAYLOAD - align)
     return 0;
-  char *p = heap_alloc(h, size + align + MIN_PAYLOAD + WORD);
+  char *p = take(h, size + align + MIN_PAYLOAD + WORD);
   if (!p)
     return 0;
-  if (align > h->align)
-    h->align = align;
   struct heap_block *b = block_of(p);
   uintptr_t at = ((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1);
   if (at != (uintptr_t)p) {
@@ -258,7 +334,17 @@ void *heap_align(struct heap *h, size_t align, size_t size)
   return payload(b);
 }
 
-int heap_resize(struct heap *h, void *p, size_t size)
+void *heap_align(struct heap *h, size_t align, size_t size)
+{
+  void *p = place(h, align, size, URF_STEP_BLOCK);
+  if (!p)
+    p = take_aligned(h, align, size);
+  if (p && align > h->align)
+    h->align = align;
+  return step(h, p);
+}
+
+static int resize(struct heap *h, void *p, size_t size)
 {
   struct heap_block *b = block_of(p);
   const size_t wanted = size;
@@ -287,11 +373,34 @@ int heap_resize(struct heap *h, void *p, size_t size)
   return 1;
 }
 
-void heap_free(struct heap *h, void *p)
+int heap_resize(struct heap *h, void *p, size_t size)
+{
+  const struct urf_step *s = next_step(h);
+  if (is_laid_out(h, p)) {
+    stray(h, URF_STRAY_FREED);
+    return 0;
+  }
+  if ((s && s->at) || !resize(h, p, size)) /* it has a place, or a new one has to be found */
+    return 0;
+  h->step++;
+  return 1;
+}
+
+static void give_back(struct heap *h, void *p)
 {
   struct heap_block *b = block_of(p);
   memset(p, 0, size_of(b));
   release(h, b);
+}
+
+void heap_free(struct heap *h, void *p)
+{
+  if (!is_laid_out(h, p)) {
+    give_back(h, p);
+    return;
+  }
+  memset(p, 0, heap_usable(p));
+  stray(h, URF_STRAY_FREED);
 }
 
 size_t heap_usable(const void *p)
@@ -302,7 +411,7 @@ size_t heap_usable(const void *p)
 static struct heap_span *new_span(struct heap *h, struct heap_span *like, uintptr_t lo,
                                   uintptr_t hi)
 {
-  struct heap_span *s = heap_alloc(h, sizeof *s);
+  struct heap_span *s = take(h, sizeof *s);
   if (s) {
     s->owner = like ? like->owner : (void *)lo;
     s->used = like ? like->used : 1;
@@ -324,31 +433,47 @@ static int split(struct heap *h, struct heap_span *s, uintptr_t at)
   return 1;
 }
 
-void *heap_map(struct heap *h, size_t len)
+/* Out of what has been unmapped; NULL where that is too small. */
+static void *map_again(struct heap *h, size_t len)
 {
-  if (len > MAX_PAYLOAD)
-    return 0;
-  len = page_up(len);
   for (struct heap_span *s = h->spans; s; s = s->next)
-    if (!s->used && s->hi - s->lo >= len) {
+    if (!s->used && s->hi - s->lo >= len && !is_laid_out(h, (void *)s->lo)) {
       if (s->hi - s->lo > len && !split(h, s, s->lo + len))
         return 0;
       s->used = 1;
       return (void *)s->lo;
     }
-  char *p = heap_align(h, HEAP_PAGE, len);
-  if (!p)
-    return 0;
+  return 0;
+}
+
+static void *map_new(struct heap *h, char *p, size_t len)
+{
   struct heap_span *s = new_span(h, 0, (uintptr_t)p, (uintptr_t)p + len), **at = &h->spans;
-  if (!s) {
-    heap_free(h, p);
+  if (!s)
     return 0;
-  }
   while (*at && (*at)->lo < s->lo)
     at = &(*at)->next;
   s->next = *at;
   *at = s;
   return p;
+}
+
+void *heap_map(struct heap *h, size_t len)
+{
+  if (len > MAX_PAYLOAD)
+    return 0;
+  len = page_up(len);
+  char *p = place(h, HEAP_PAGE, len, URF_STEP_MAPPING);
+  if (p)
+    return step(h, map_new(h, p, len));
+  void *again = map_again(h, len);
+  if (again || !(p = take_aligned(h, HEAP_PAGE, len)))
+    return step(h, again);
+  if (!map_new(h, p, len)) {
+    give_back(h, p);
+    return 0;
+  }
+  return step(h, p);
 }
 
 /* Merges free neighbours of one block, and gives a block back that is free altogether. */
@@ -359,11 +484,14 @@ static void merge_spans(struct heap *h)
     if (!s->used && t && !t->used && t->owner == s->owner) {
       s->hi = t->hi;
       s->next = t->next;
-      heap_free(h, t);
+      give_back(h, t);
     } else if (!s->used && (uintptr_t)s->owner == s->lo && (!t || t->owner != s->owner)) {
       *at = t;
-      heap_free(h, s->owner);
-      heap_free(h, s);
+      if (is_laid_out(h, s->owner))
+        stray(h, URF_STRAY_FREED);
+      else
+        give_back(h, s->owner);
+      give_back(h, s);
     } else
       at = &s->next;
   }
@@ -388,9 +516,34 @@ void heap_unmap(struct heap *h, uintptr_t start, size_t len)
   merge_spans(h);
 }
 
+/* Calls f for each block that the layout has placed, until it returns 1. */
+static int each_laid_out(struct heap *h, int (*f)(uintptr_t at, size_t size, void *), void *arg)
+{
+  const uint64_t n = h->strayed ? h->strayed_at : h->step;
+  for (uint64_t i = 0; h->layout && i < n; i++) {
+    const struct urf_step *s = &h->layout->steps[i];
+    if (s->at && f(place_of(h, s), room_of(s), arg))
+      return 1;
+  }
+  return 0;
+}
+
+struct range {
+  uintptr_t lo, hi;
+};
+
+static int has_range(uintptr_t at, size_t size, void *arg)
+{
+  const struct range *r = arg;
+  return r->lo >= at && r->hi <= at + size;
+}
+
 /* Whether the range lies in the payload of one used block. */
 static int in_block(struct heap *h, uintptr_t start, uintptr_t end)
 {
+  struct range range = {start, end};
+  if (is_laid_out(h, (void *)start))
+    return each_laid_out(h, has_range, &range);
   uintptr_t at = h->start;
   while (at < h->top) {
     struct heap_block *b = (struct heap_block *)at;
@@ -429,10 +582,17 @@ int heap_brk(struct heap *h, uintptr_t end)
   if (end < h->brk)
     memset((void *)end, 0, h->brk - end);
   else if (end - h->brk_start > heap_usable((void *)h->brk_start) &&
-           !heap_resize(h, (void *)h->brk_start, end - h->brk_start))
+           (is_laid_out(h, (void *)h->brk_start) ||
+            !resize(h, (void *)h->brk_start, end - h->brk_start)))
     return 0;
   h->brk = end;
   return 1;
+}
+
+static void *new_area(struct heap *h, size_t size)
+{
+  void *p = place(h, 16, size, URF_STEP_AREA); /* as large as it will be in the end */
+  return step(h, p ? p : take(h, size));
 }
 
 void *heap_sbrk(struct heap *h, intptr_t increment)
@@ -445,7 +605,7 @@ void *heap_sbrk(struct heap *h, intptr_t increment)
   if (increment < 0)
     return 0;
   /* somebody else has moved the break: a new area, as brk(2) users must expect */
-  void *area = heap_alloc(h, (size_t)increment + HEAP_PAGE);
+  void *area = new_area(h, (size_t)increment + HEAP_PAGE);
   if (!area)
     return 0;
   h->brk_start = (uintptr_t)area;
@@ -455,6 +615,7 @@ void *heap_sbrk(struct heap *h, intptr_t increment)
 
 void heap_miss(struct heap *h, size_t align, size_t size)
 {
+  stray(h, URF_STRAY_ROOM);
   uintptr_t need = round_up(size) + WORD;
   if (align > 16)
     need += align + MIN_PAYLOAD + WORD;
@@ -476,23 +637,57 @@ uintptr_t heap_missing(const struct heap *h)
   return sum;
 }
 
-void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int))
+struct seal {
+  void (*block)(void *, uintptr_t, enum urf_block_kind);
+};
+
+static int seal_laid_out(uintptr_t at, size_t size, void *arg)
+{
+  const struct seal *seal = arg;
+  seal->block((void *)at, size, URF_BLOCK_USED);
+  return 0;
+}
+
+static void seal_spans(struct heap *h, const struct seal *seal)
 {
   for (struct heap_span *s = h->spans, *next; s; s = next) {
     next = s->next;
-    heap_free(h, s);
+    if (s->used)
+      seal->block((void *)s->lo, s->hi - s->lo, URF_BLOCK_MAPPED);
+    give_back(h, s);
   }
   h->spans = 0;
+}
+
+/* Returns whether any block is used. */
+static int seal_area(struct heap *h, const struct seal *seal)
+{
+  int used = 0;
   for (uintptr_t at = h->start; at < h->top;) {
     struct heap_block *b = (struct heap_block *)at;
     size_t size = size_of(b);
-    int free = (int)(b->head & FREE);
+    const int free = b->head & FREE;
     if (free) {
       *footer(b) = 0;
       b->next = b->prev = 0;
     }
     b->head = (b->head & ~(size_t)FLAGS) | NOT_YOURS;
-    block(payload(b), size, !free);
     at = (uintptr_t)payload(b) + size;
+    used |= !free;
+    seal->block(payload(b), size, free ? URF_BLOCK_FREE : URF_BLOCK_USED);
   }
+  return used;
+}
+
+void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, enum urf_block_kind))
+{
+  struct seal seal = {block};
+  seal_spans(h, &seal);
+  (void)each_laid_out(h, seal_laid_out, &seal);
+  if (seal_area(h, &seal))
+    stray(h, URF_STRAY_LEFT);
+  else if (h->layout && h->step < h->layout->n)
+    stray(h, URF_STRAY_FEWER);
+  if (h->layout && !h->strayed)
+    h->top = h->origin + h->layout->size;
 }

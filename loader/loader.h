@@ -30,12 +30,21 @@ struct heap {
   uintptr_t peak;            /* the highest that top ever was */
   uintptr_t missing, align;  /* see struct urf_host */
   uintptr_t brk_start, brk;  /* area handed out by sbrk, empty at first */
-  struct heap_span *spans;   /* page ranges handed out by mmap, by address */
+  /* The layout, or NULL: its blocks stand in [origin, start), what is gone by the end from start on. */
+  const struct urf_layout *layout;
+  uintptr_t origin;
+  uint64_t step; /* allocations so far */
+  enum urf_stray strayed;
+  uint64_t strayed_at;     /* the step from which on there is no layout */
+  struct heap_span *spans; /* page ranges handed out by mmap, by address */
   uint64_t used_bins[(HEAP_BINS + 63) / 64];
   struct heap_block *bins[HEAP_BINS];
 };
 
 HIDDEN void heap_init(struct heap *h, uintptr_t start, uintptr_t size);
+/* Before the first allocation.  Where the layout does not fit, or turns out not to be that of this run, the
+ * heap goes on without it and strayed says why. */
+HIDDEN void heap_lay_out(struct heap *h, const struct urf_layout *layout);
 /* All return NULL when the reserve is used up; sizes in bytes, align a power of two. */
 HIDDEN void *heap_alloc(struct heap *h, size_t size);
 HIDDEN void *heap_align(struct heap *h, size_t align, size_t size);
@@ -57,8 +66,8 @@ HIDDEN int heap_brk(struct heap *h, uintptr_t end);
  * on, for all of those. */
 HIDDEN void heap_miss(struct heap *h, size_t align, size_t size);
 HIDDEN uintptr_t heap_missing(const struct heap *h);
-/* Calls block for each block by address, then clears all that is free. */
-HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, int));
+/* Calls block for each block and each mapping, and clears all that is free. */
+HIDDEN void heap_seal(struct heap *h, void (*block)(void *, uintptr_t, enum urf_block_kind));
 
 /* state.c: the loader's variables.  All zero in the frozen file; what is to be frozen is elsewhere in
  * the region. */

@@ -45,7 +45,7 @@ BOUND void *sbrk(intptr_t increment);
 static void *taken(void *p, size_t len, void *caller)
 {
   if (p)
-    S->capture->allocated(p, len, caller);
+    S->capture->allocated(p, len, caller, URF_HOW_MAPPING);
   heap_unlock();
   return p;
 }
@@ -422,7 +422,10 @@ BOUND void *sbrk(intptr_t increment)
 {
   if (S->capture) {
     heap_lock();
+    const uintptr_t before = S->heap.brk_start;
     void *p = heap_sbrk(&S->heap, increment);
+    if (S->heap.brk_start != before)
+      S->capture->allocated(p, (uintptr_t)increment, __builtin_return_address(0), URF_HOW_AREA);
     heap_unlock();
     if (p)
       return p;

@@ -164,6 +164,8 @@ static void seal(void)
   heap_seal(&S->heap, host->block);
   host->top = S->heap.top;
   host->missing = heap_missing(&S->heap);
+  host->strayed = S->heap.strayed;
+  host->strayed_at = S->heap.strayed_at;
   host->align = S->heap.align;
   cpu_features(host->cpu);
   memset(S, 0, sizeof *S);
@@ -175,8 +177,10 @@ static void join_capture(uintptr_t bias)
   if (!host || host->seal)
     return;
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
-  S->owned = S->heap.start;
   memset(&S->direct, 0, sizeof S->direct);
+  S->owned = S->heap.origin;
+  if (host->layout)
+    heap_lay_out(&S->heap, host->layout);
   host->seal = seal;
   if (has_hooks())
     host->thaw = on_thaw;

@@ -3,9 +3,9 @@
 
 #include "format.h"
 
-static void allocated(void *block, uintptr_t size, void *caller)
+static void allocated(void *block, uintptr_t size, void *caller, unsigned how)
 {
-  (void)block, (void)size, (void)caller;
+  (void)block, (void)size, (void)caller, (void)how;
 }
 
 __attribute__((visibility("default"))) struct urf_host handshake __asm__(URF_HOST_SYMBOL) = {

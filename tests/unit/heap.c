@@ -204,12 +204,14 @@ static void step(struct slot *slots)
 static unsigned char *last_block;
 static size_t n_used;
 
-static void see(void *p, uintptr_t size, int used)
+static void see(void *p, uintptr_t size, enum urf_block_kind kind)
 {
   unsigned char *block = p;
+  if (kind == URF_BLOCK_MAPPED)
+    return;
   MUST(block > last_block && block + size <= area + RESERVE);
   last_block = block + size - 1;
-  if (used)
+  if (kind != URF_BLOCK_FREE)
     n_used++;
   else
     for (size_t i = 0; i < size; i++)

@@ -1,0 +1,277 @@
+/* The layout of the heap: init has run once, and has shown which blocks are left in the end, and which of those
+ * hold pointers.  The runs that are frozen have the former side by side: mappings, those with pointers, those
+ * without, whose pages no load writes but for the first.
+ *
+ * To take a number for a pointer, or not to see that one is rotated, only costs pages. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "turf.h"
+
+enum { PAGE = 4096 };
+
+/* By step. */
+enum fate { GONE, LEFT_PLAIN, LEFT_POINTERS, MAPPING_PLAIN, MAPPING_POINTERS };
+
+struct learned {
+  const struct capture *c;
+  unsigned char *fates;
+  uint64_t *sizes;             /* as asked for, but of areas what they came to */
+  LIST(struct mapped) targets; /* what pointers could lead to, run-time */
+  unsigned char near[1 << 16]; /* by address / 4 GiB: whether one of them is there */
+};
+
+static uint64_t page_up(uint64_t n)
+{
+  return (n + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+/* pointers */
+
+static void add_target(struct learned *l, uint64_t lo, uint64_t hi)
+{
+  *PUSH(&l->targets) = (struct mapped){lo, hi};
+  for (uint64_t at = lo >> 32; at <= hi >> 32 && at < sizeof l->near; at++)
+    l->near[at] = 1;
+}
+
+/* The library, the reserve of its heap included, and the rest but for what the kernel places by chance and
+ * no import leads to: the layout must not depend on that. */
+static void find_targets(struct learned *l)
+{
+  const struct capture *c = l->c;
+  add_target(l, c->bias + c->lib->lo, c->bias + c->lib->hi);
+  for (size_t i = 0; i < c->mappings.n; i++) {
+    const struct mapping *m = &c->mappings.at[i];
+    if (*m->what != '[' && (m->hi <= c->host_lo || m->lo >= c->host_hi))
+      add_target(l, m->lo, m->hi);
+  }
+}
+
+static bool is_target(const struct learned *l, uint64_t value)
+{
+  if (value >> 48 || !l->near[value >> 32])
+    return false;
+  for (size_t i = 0; i < l->targets.n; i++)
+    if (value >= l->targets.at[i].lo && value <= l->targets.at[i].hi)
+      return true;
+  return false;
+}
+
+/* At any byte. */
+static bool has_pointers(const struct learned *l, uint64_t start, uint64_t size)
+{
+  const struct capture *c = l->c;
+  const unsigned word = c->lib->word;
+  const unsigned char *at = c->region.own + (start - c->lib->note.data);
+  for (const unsigned char *end = at + size; size >= word && at <= end - word; at++)
+    if (is_target(l, get_word(at, word)))
+      return true;
+  return false;
+}
+
+/* what is left */
+
+/* Steps by address, of one address in their order. */
+static const struct capture *sorted;
+
+static int by_place(const void *a, const void *b)
+{
+  const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+  const uint64_t in_x = sorted->allocations.at[x].start, in_y = sorted->allocations.at[y].start;
+  return in_x < in_y ? -1 : in_x > in_y ? 1 : x < y ? -1 : x > y;
+}
+
+static size_t *sort_steps(const struct capture *c)
+{
+  size_t *order = xalloc(c->allocations.n * sizeof *order);
+  for (size_t i = 0; i < c->allocations.n; i++)
+    order[i] = i;
+  sorted = c;
+  sort(order, c->allocations.n, sizeof *order, by_place);
+  return order;
+}
+
+/* The last that got each used block has it.  False when there is none. */
+static bool find_blocks(struct learned *l)
+{
+  const struct capture *c = l->c;
+  size_t *order = sort_steps(c), at = 0;
+  bool known = true;
+  for (size_t i = 0; i < c->blocks.n && known; i++) {
+    const struct block *b = &c->blocks.at[i];
+    if (!b->used)
+      continue;
+    while (at < c->allocations.n && c->allocations.at[order[at]].start <= b->start)
+      at++;
+    const size_t step = at ? order[at - 1] : 0;
+    known = at && c->allocations.at[step].start == b->start;
+    if (!known || c->allocations.at[step].how == URF_HOW_MAPPING)
+      continue;
+    const bool area = c->allocations.at[step].how == URF_HOW_AREA;
+    l->fates[step] = area || has_pointers(l, b->start, b->size) ? LEFT_POINTERS : LEFT_PLAIN;
+    if (area)
+      l->sizes[step] = b->size;
+  }
+  free(order);
+  return known;
+}
+
+/* The last mapping of a page has it. */
+static void find_mappings(struct learned *l)
+{
+  const struct capture *c = l->c;
+  const uint64_t base = c->lib->note.heap & ~(uint64_t)(PAGE - 1);
+  const uint64_t n = (c->lib->note.data + c->size - base) / PAGE + 1;
+  unsigned char *left = xalloc(n);
+  for (size_t i = 0; i < c->mapped.n; i++)
+    for (uint64_t at = c->mapped.at[i].lo; at < c->mapped.at[i].hi; at += PAGE)
+      left[(at - base) / PAGE] = 1;
+  for (size_t i = c->allocations.n; i--;) {
+    const struct allocation *a = &c->allocations.at[i];
+    const uint64_t first = (a->start - base) / PAGE, end = first + page_up(a->size) / PAGE;
+    for (uint64_t page = first; a->how == URF_HOW_MAPPING && page < end && page < n; page++)
+      if (left[page]) {
+        left[page] = 0;
+        if (l->fates[i] != MAPPING_POINTERS)
+          l->fates[i] =
+              has_pointers(l, base + page * PAGE, PAGE) ? MAPPING_POINTERS : MAPPING_PLAIN;
+      }
+  }
+  free(left);
+}
+
+static void count_left(struct left *left, const struct learned *l)
+{
+  const struct capture *c = l->c;
+  *left = (struct left){0};
+  for (size_t i = 0; i < c->allocations.n; i++) {
+    const bool points = l->fates[i] == LEFT_POINTERS || l->fates[i] == MAPPING_POINTERS;
+    left->blocks += l->fates[i] != GONE;
+    left->bytes += l->fates[i] != GONE ? l->sizes[i] : 0;
+    left->pointer_blocks += points;
+    left->pointer_bytes += points ? l->sizes[i] : 0;
+  }
+}
+
+/* places */
+
+struct places {
+  const struct library *lib;
+  struct urf_layout *layout;
+};
+
+/* A block with its header, at the end of what there is. */
+static uint64_t put_block(struct places *p, uint64_t size, uint64_t align)
+{
+  const uint64_t heap = p->lib->note.heap;
+  const unsigned word = p->lib->word;
+  const uint64_t at = ((heap + p->layout->size + word + align - 1) & ~(align - 1)) - heap;
+  p->layout->size = at + size;
+  return at;
+}
+
+static void put_step(struct places *p, size_t i, const struct learned *l)
+{
+  const unsigned how = l->c->allocations.at[i].how;
+  struct urf_step *step = &p->layout->steps[i];
+  if (how == URF_HOW_MAPPING) {
+    step->at = p->layout->size + URF_STEP_MAPPING;
+    p->layout->size += step->size;
+  } else if (how == URF_HOW_AREA)
+    step->at = put_block(p, step->size, 16) + URF_STEP_AREA;
+  else
+    step->at =
+        put_block(p, urf_payload(step->size, p->lib->word), how > 4 ? (uint64_t)1 << how : 16);
+}
+
+static void put_all(struct places *p, const struct learned *l, enum fate fate)
+{
+  for (size_t i = 0; i < l->c->allocations.n; i++)
+    if (l->fates[i] == fate)
+      put_step(p, i, l);
+}
+
+static void find_places(struct places *p, const struct learned *l)
+{
+  const struct capture *c = l->c;
+  for (size_t i = 0; i < c->allocations.n; i++) {
+    const struct allocation *a = &c->allocations.at[i];
+    p->layout->steps[i].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
+  }
+  p->layout->size = page_up(p->lib->note.heap) - p->lib->note.heap;
+  put_all(p, l, MAPPING_PLAIN);
+  put_all(p, l, MAPPING_POINTERS);
+  if (p->layout->size < p->lib->word)
+    p->layout->size = p->lib->word; /* in front of the first header, so that its block is aligned */
+  put_all(p, l, LEFT_POINTERS);
+  put_all(p, l, LEFT_PLAIN);
+}
+
+bool layout_make(struct bytes *out, struct left *left, const struct capture *c)
+{
+  const size_t n = c->allocations.n, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
+  struct learned l = {.c = c, .fates = xalloc(n), .sizes = xalloc(n * sizeof *l.sizes)};
+  struct places p = {.lib = c->lib, .layout = xalloc(size)};
+  for (size_t i = 0; i < n; i++)
+    l.sizes[i] = c->allocations.at[i].size;
+  find_targets(&l);
+  const bool known = find_blocks(&l);
+  find_mappings(&l);
+  count_left(left, &l);
+  p.layout->n = n;
+  find_places(&p, &l);
+  put_bytes(out, p.layout, size);
+  free(p.layout);
+  free(l.fates);
+  free(l.sizes);
+  free(l.targets.at);
+  return known;
+}
+
+/* for the host program */
+
+int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e)
+{
+  struct layout *l = xalloc(sizeof *l);
+  l->fd = memfd_create("layout", MFD_CLOEXEC);
+  for (size_t at = 0; l->fd >= 0 && at < bytes->n;) {
+    ssize_t n = write(l->fd, bytes->at + at, bytes->n - at);
+    if (n < 0 && errno != EINTR)
+      break;
+    at += n > 0 ? (size_t)n : 0;
+    if (at == bytes->n) {
+      *layout = l;
+      return 0;
+    }
+  }
+  layout_free(l);
+  return fail_errno(e, "the layout of the heap", "cannot be handed on");
+}
+
+void layout_free(struct layout *layout)
+{
+  if (layout && layout->fd >= 0)
+    close(layout->fd);
+  free(layout);
+}
+
+char *layout_strayed(const struct capture *c)
+{
+  static const char *const why[] = {
+      [URF_STRAY_SIZE] = "asked for another size than in the run before",
+      [URF_STRAY_MORE] = "was not made in the run before",
+      [URF_STRAY_FEWER] = "was made in the run before, and not again",
+      [URF_STRAY_FREED] = "is where a block was gone that the run before had left",
+      [URF_STRAY_LEFT] = "was the last, and a block was left that was gone in the run before",
+      [URF_STRAY_ROOM] = "did not fit into the reserve of the heap, with what is gone by the end "
+                         "apart from what is left",
+  };
+  if (!c->strayed || c->strayed >= sizeof why / sizeof *why)
+    return NULL;
+  return xprintf("allocation %ju %s", (uintmax_t)c->strayed_at + 1, why[c->strayed]);
+}
