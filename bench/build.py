@@ -153,15 +153,19 @@ class Real:
             return [HERE / "real.sh", self.name] + ([f"-Wl,-Ttext-segment={base:#x}"] if base else [])
 
         environment = dict(os.environ, WORK=str(directory), LIBDIR=str(LIB), CC=" ".join(CC))
+        if base:
+            environment["python_with"] = "-DFIXED=1"
         make(directory / "turf.so", sources, command, env=environment)
         return directory / "plain.so", directory / "turf.so"
 
-    def freeze_options(self):
-        return ["--policy", self.policy] if self.policy.exists() else []
+    def freeze_options(self, base=0):
+        """CPython has tables keyed by addresses, which need not be made anew at one base."""
+        fixed = ["--fixed"] if base and self.name == "python" else []
+        return fixed + (["--policy", self.policy] if self.policy.exists() else [])
 
     def frozen(self, base=0):
         library = self.linked(base)[1]
-        return freeze(library.with_name("urf.so"), library, *self.freeze_options())
+        return freeze(library.with_name("urf.so"), library, *self.freeze_options(base))
 
 
 def size_name(size):

@@ -9,6 +9,11 @@
 
 SCRIPT("python.py");
 
+/* 1 for a library that is frozen with --fixed: what is keyed by addresses is right as it is. */
+#ifndef FIXED
+#define FIXED 0
+#endif
+
 static PyObject *names; /* of python.py */
 
 static int start(void)
@@ -149,8 +154,9 @@ static void number_subclasses(PyTypeObject *type, int by_address)
 
 static void on_freeze(void)
 {
-  Py_XDECREF(call("settle", NULL));
-  number_subclasses(&PyBaseObject_Type, 0);
+  Py_XDECREF(call("settle", FIXED ? Py_True : Py_False));
+  if (!FIXED)
+    number_subclasses(&PyBaseObject_Type, 0);
   PyThreadState_Get()->native_thread_id = 0; /* as after a fork, it is set again */
 }
 URF_ON_FREEZE(on_freeze);
@@ -159,7 +165,8 @@ static void on_thaw(void)
 {
   PyObject *environment = PyDict_New();
 
-  number_subclasses(&PyBaseObject_Type, 1);
+  if (!FIXED)
+    number_subclasses(&PyBaseObject_Type, 1);
   for (char **e = environ; e && *e; e++) {
     const char *value = strchr(*e, '=');
     PyObject *name = value ? PyBytes_FromStringAndSize(*e, value - *e) : NULL;

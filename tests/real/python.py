@@ -137,8 +137,8 @@ def by_address(key):
     return not isinstance(key, (str, bytes, int, float))
 
 
-def settle():
-    """Before the freeze: what depends on addresses, time or chance is emptied or put aside."""
+def settle(fixed):
+    """Before the freeze: what depends on addresses (unless fixed), time or chance is emptied or put aside."""
     global keyed
     gc.disable()
     random.seed(0)
@@ -155,7 +155,7 @@ def settle():
             _abc._reset_caches(it)
     # Places in the heap have one order wherever it is; that of a set depends on their hashes.
     keyed = [(it, list(it.items()) if isinstance(it, dict) else sorted(it, key=id)) for it in everything
-             if isinstance(it, (dict, set)) and any(map(by_address, it))]
+             if isinstance(it, (dict, set)) and any(map(by_address, it)) and not fixed]
     for it, contents in keyed:
         it.clear()
     del everything, it, contents
