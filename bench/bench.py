@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""bench.py [--quick] [--json] [--record DIR] [--list] [PATTERN...] - how fast frozen libraries load, and what freezing costs.
+"""bench.py [OPTION...] [PATTERN...] - how fast frozen libraries load, and what freezing costs.
 
 Every line is a ratio of things measured in turns in this run.  PATTERNs are shell patterns for the names that
 --list prints, e.g. 'load/dense/128M' or 'load/*/cold'."""

@@ -1,5 +1,5 @@
-/* pairs [-n PAIRS] [-c CPU] A.so B.so: what B needs for the work of allocations.c, as a ratio to A; median of
- * pairs that follow each other */
+/* pairs [-n PAIRS] [-c CPU] A.so B.so - what two libraries need for the work of allocations.c, in turns: for each
+ * pair a line with the nanoseconds of A, those of B, and the name of the work. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -52,12 +52,6 @@ static double measure(const struct library *lib, unsigned kind, unsigned rounds)
   return seconds() - start;
 }
 
-static int by_value(const void *a, const void *b)
-{
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
   unsigned n = 200;
@@ -76,8 +70,7 @@ int main(int argc, char **argv)
   CPU_SET(cpu, &one);
   (void)sched_setaffinity(0, sizeof one, &one);
   const struct library a = load(argv[optind]), b = load(argv[optind + 1]);
-  double *ratio = malloc(n * sizeof *ratio), *took = malloc(n * sizeof *took);
-  for (unsigned kind = 0; ratio && took && a.name(kind); kind++) {
+  for (unsigned kind = 0; a.name(kind); kind++) {
     unsigned rounds = 1;
     while (measure(&a, kind, rounds) < SAMPLE_MS * 1e-3)
       rounds *= 2;
@@ -85,15 +78,9 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < n; i++) {
       double first = measure(i % 2 ? &b : &a, kind, rounds);
       double second = measure(i % 2 ? &a : &b, kind, rounds);
-      took[i] = i % 2 ? second : first;
-      ratio[i] = i % 2 ? first / second : second / first;
+      printf("%.0f %.0f %s\n", (i % 2 ? second : first) * 1e9, (i % 2 ? first : second) * 1e9,
+             a.name(kind));
     }
-    qsort(ratio, n, sizeof *ratio, by_value);
-    qsort(took, n, sizeof *took, by_value);
-    printf("%-16s %8.3f ms  ratio %.4f  (quartiles %.4f %.4f)\n", a.name(kind), took[n / 2] * 1e3,
-           ratio[n / 2], ratio[n / 4], ratio[3 * n / 4]);
   }
-  free(ratio);
-  free(took);
   return 0;
 }

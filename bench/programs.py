@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from build import BASE, CC, HERE, LIB, MI, OUT, OF_TURF, TOP, TURF, Image, Real, freeze, link_turf, make
+from build import BASE, CC, HERE, MI, OUT, TOP, TURF, Real, call, freeze, link_turf, make
 from build import memory_available, program
 from loads import faults, loaded, region, warm
 from measure import Row, Unavailable, fail, in_turns, ratio
@@ -103,16 +103,23 @@ def memory(series, name, rounds, at_once):
 
 # after the load
 
+PAIRS = 20  # in each process: where its blocks lie makes a difference, too
+
+
 def allocation(series, rounds):
-    source = HERE / "alloc.c"
-    frozen = freeze("urf-alloc.so", link_turf("turf-alloc.so", source, MI))
-    plain = make("plain-alloc.so", [source],
+    source = HERE / "allocations.c"
+    frozen = freeze("urf-allocations.so", link_turf("turf-allocations.so", source, 16 * MI))
+    plain = make("plain-allocations.so", [source],
                  lambda out: CC + ["-O2", "-shared", "-fPIC", source, "-o", out])
-    for work, what in (("small", "malloc and free of 24 bytes"), ("sizes", "malloc and free, many sizes"),
-                       ("realloc", "realloc of growing arrays"), ("zeroed", "calloc and free")):
-        samples = in_turns({"frozen": loaded(frozen, "-r", f"work_{work}", what="run"),
-                            "plain": loaded(plain, "-r", f"work_{work}", what="run")}, rounds)
-        yield ratio(series, f"{what}: frozen / plain", samples["frozen"], samples["plain"], target="alloc")
+    works = {}
+    for _ in range(rounds):
+        for line in call([program("pairs"), "-n", PAIRS, frozen, plain]).splitlines():
+            a, b, work = line.split(" ", 2)
+            works.setdefault(work, ([], []))
+            works[work][0].append(int(a))
+            works[work][1].append(int(b))
+    for work, (a, b) in works.items():
+        yield ratio(series, f"{work}: frozen / plain", a, b, target="alloc")
 
 
 # the freeze
