@@ -29,7 +29,7 @@ def series():
         for size in loads.SIZES:
             if every != "dense" and size not in (16 * MI, 128 * MI):
                 continue
-            for cold in (False, True):
+            for cold in (False, True) if size <= 1024 * MI else (False,):
                 name = f"load/{every}/{size_name(size)}{'/cold' if cold else ''}"
                 yield name, size <= MI, load_of(every, size, cold)
     for size in MI, 64 * MI:

@@ -39,6 +39,13 @@ def warm(file):
     subprocess.run(["cat", str(file)], stdout=subprocess.DEVNULL, check=True)
 
 
+def still_warm(files):
+    """What to say when the kernel has dropped some of a file, which others have had to wait for."""
+    held = [int(call(["fincore", "--bytes", "--noheadings", "--output", "res", file])) for file in files]
+    lost = max(1 - res / file.stat().st_size for res, file in zip(held, files))
+    return f"; {lost:.0%} of a file was not in memory" if lost > 0.01 else ""
+
+
 def loaded(library, *options, what="load"):
     return lambda: numbers([program("load"), *options, library])[what]
 
@@ -67,7 +74,7 @@ def load(series, every, size, cold, rounds):
     for file in files:
         warm(file)
     samples = in_turns(ways, rounds)
-    why = faults(frozen)
+    why = faults(frozen) + ("" if cold else still_warm(files))
     for name in ways:
         if name == "turf":
             continue
@@ -77,7 +84,7 @@ def load(series, every, size, cold, rounds):
         elif size <= MI and name == "glibc RELR" and not cold:
             target = "small"
         yield ratio(series, f"turf / {name}", samples["turf"], samples[name], target=target,
-                    note=why if target else "")
+                    note=why if target or "not in memory" in why else "")
 
 
 def faults(library):

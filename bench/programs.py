@@ -93,8 +93,9 @@ def held(library, options, n):
 def memory(series, name, rounds, at_once):
     real = Real(name)
     (plain, _), frozen, fixed = real.linked(), real.frozen(), real.frozen(BASE)
-    if memory_available() < at_once * 2 * region(frozen)[1]:
-        raise Unavailable(f"{at_once} processes need {at_once * 2 * region(frozen)[1] >> 20} MiB of memory")
+    need = at_once * 5 // 4 * region(frozen)[1]
+    if memory_available() < need:
+        raise Unavailable(f"needs {need >> 20} MiB of memory")
     samples = in_turns({"frozen": lambda: held(frozen, [], at_once), "fixed": lambda: held(fixed, [], at_once),
                         "live": lambda: held(plain, ["-i"], at_once)}, min(rounds, max(1, 30 // at_once)))
     for way, what in ("frozen", "PSS, frozen / live"), ("fixed", "PSS, at the preferred base / live"):
