@@ -49,8 +49,13 @@ def series():
     yield "alloc", True, programs.allocation
     for size in MI, 128 * MI, 1024 * MI:
         yield f"freeze/{size_name(size)}", size <= MI, freeze_of_image(Image(size, 1))
+    yield "runs/128M", False, runs_of(Image(128 * MI, 1))
     for name in REAL:
         yield f"freeze/{name}", False, freeze_of_real(Real(name))
+
+
+def runs_of(image):
+    return lambda s, n: programs.further_runs(s, image, n)
 
 
 def freeze_of_image(image):

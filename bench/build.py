@@ -25,7 +25,6 @@ LINKED_AT_MOST = MI  # what the dynamic linker relocates is linked by cc up to h
 KEPT_FREE = 1 << 30
 BASE = 0x2A0000000000  # preferred: below everything that Linux places by itself
 
-
 REAL = {"sqlite": "SQLite, 50,000 rows", "lua": "Lua, 200,000 records", "python": "CPython, imports"}
 
 
@@ -59,7 +58,11 @@ def make(target, sources, command, run=call, **how):
     newest = max(source.stat().st_mtime_ns for source in sources)
     if not target.exists() or target.stat().st_mtime_ns <= newest:
         target.parent.mkdir(parents=True, exist_ok=True)
-        run(command(target), **how)
+        try:
+            run(command(target), **how)
+        except BaseException:
+            target.unlink(missing_ok=True)  # what is half done shall not look done
+            raise
         os.sync()  # what is being written to disk would be measured with it
     return target
 

@@ -34,14 +34,18 @@ def static(series, frozen, uses_malloc):
     ki = 1 / 1024
     yield fact(series, "table bytes / region bytes", facts["table"], size, "KiB", ki,
                target="table", note=f"{facts['origin'] >> 10} KiB of it not read at load")
-    if "surviving_bytes" not in said:
-        return
-    pages = written(frozen)["written"]
-    yield fact(series, "pages written / those of pointerful blocks", pages,
-               said["surviving_pointer_bytes"] / PAGE, "pg", target="written")
+    yield fact(series, "pages written / those of pointerful blocks", written(frozen)["written"],
+               said["surviving_pointer_bytes"] / PAGE, "pg", target="written",
+               note=average(said["surviving_pointer_allocations"], said["surviving_pointer_bytes"]))
     if uses_malloc:
         yield fact(series, "image bytes / surviving bytes", size,
-                   said["surviving_bytes"] + facts["data"] + facts["bss"], "KiB", ki, target="image")
+                   said["surviving_bytes"] + facts["data"] + facts["bss"], "KiB", ki, target="image",
+                   note=average(said["surviving_allocations"], said["surviving_bytes"]))
+
+
+def average(blocks, size):
+    """A block has a header of a word, and lies on a multiple of two, as malloc's do."""
+    return f"{blocks} blocks of {size / blocks:.0f} bytes on average, without header and padding"
 
 
 def own_count(library):

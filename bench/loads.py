@@ -7,7 +7,6 @@ import subprocess
 from build import BASE, MI, PAGE, TURF, Image, call, program
 from measure import in_turns, numbers, ratio
 
-
 SIZES = [64 << 10, MI, 16 * MI, 128 * MI, 1024 * MI, 4096 * MI]
 DENSITIES = {"dense": 1, "every4": 4, "every64": 64, "every512": 512, "clustered": 0}
 RELA_AT_MOST = 512 * MI  # bytes of relocations: glibc is slower with them at all sizes

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import statistics
 import subprocess
 import threading
 import time
@@ -171,6 +172,18 @@ def time_freeze(library, options):
         return time.perf_counter_ns() - start
 
     return run
+
+
+def further_runs(series, image, rounds, more=4):
+    """What turf does with a run, init apart: it reads the region and compares it."""
+    library = image.turf()
+    samples = in_turns({"three": time_freeze(library, ["--runs", 3]), "init": loaded(library, "-i", what="init"),
+                        "more": time_freeze(library, ["--runs", 3 + more])}, rounds)
+    each = [(a - b) / more for a, b in zip(samples["more"], samples["three"])]
+    beyond = statistics.median(each) - statistics.median(samples["init"])
+    yield ratio(series, "freeze, each further run / init", each, samples["init"],
+                note=f"{image.size / beyond:.2f} GB/s to read and compare, starting a process included"
+                if beyond > 0 else "less than init: runs are side by side")
 
 
 SECONDS = 25  # enough rounds for a series that takes long
