@@ -83,7 +83,7 @@ static int observe(struct work *w, const struct options *o, int64_t ahead, struc
                                   .ahead = ahead};
   struct error own = {0};
   *failed =
-      capture_take(c, o, &w->lib, w->lib.path, &setting, &w->runs[0], true, w->cache, &own) != 0;
+      capture_take(c, o, &w->lib, w->lib.path, &setting, &w->plan.whole, true, w->cache, &own) != 0;
   int status = *failed && own.status != REFUSED ? fail(e, own.status, "%s", own.text) : 0;
   error_free(&own);
   return status;

@@ -298,13 +298,14 @@ static void clear_gap(const struct capture *c, unsigned char *chunk, size_t at, 
     memset(chunk + lo, 0, end - lo);
 }
 
-static int region_start(struct capture *c, const struct capture *first, struct error *e)
+static int region_start(struct capture *c, const struct region *first, struct error *e)
 {
   const size_t room = c->lib->region_size + 2 * PAGE;
   if (c->size > room)
     return unexpected(c->lib, "the heap ends behind its reserve", e);
-  if (region_init(&c->region, first ? &first->region : NULL, room, c->lib->word))
+  if (region_init(&c->region, first, room, c->lib->word))
     return fail_errno(e, c->lib->path, "no memory for a copy of its region");
+  c->region.bias = c->bias;
   if (first)
     region_moved(&c->region, first->bias + c->lib->lo, c->lib->hi - c->lib->lo,
                  c->bias - first->bias);
@@ -331,7 +332,7 @@ static int take_chunk(struct capture *c, size_t at, unsigned char *chunk, size_t
   return ask_bytes(c, from, n, e) ? -1 : process_read(c->process, chunk, n, e);
 }
 
-static int take_region(struct capture *c, const struct capture *first, struct error *e)
+static int take_region(struct capture *c, const struct region *first, struct error *e)
 {
   unsigned char *chunk = xalloc(CHUNK);
   int status = region_start(c, first, e);
@@ -473,7 +474,7 @@ static int take_stacks(struct capture *c, struct error *e)
 }
 
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *setting, const struct capture *first,
+                 const char *path, const struct setting *setting, const struct region *first,
                  bool init, struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};

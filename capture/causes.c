@@ -171,7 +171,8 @@ static int observe(struct study *s, const struct setting *setting, struct captur
 {
   struct error own = {0};
   struct work *w = s->w;
-  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, &w->runs[0], true, w->cache, &own))
+  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, &w->runs[0].region, true, w->cache,
+                    &own))
     return 0;
   capture_free(c);
   int status = own.status == REFUSED ? 0 : fail(e, own.status, "%s", own.text);

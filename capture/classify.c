@@ -387,6 +387,12 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
   return true;
 }
 
+void plan_make_image(struct plan *plan, unsigned word)
+{
+  const int status = region_init(&plan->whole, NULL, plan->size, word);
+  plan->image = xcheck(status ? NULL : plan->whole.own);
+}
+
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               struct policy *policy)
 {
@@ -402,7 +408,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
     bias[r] = runs[r].bias;
   x.low_byte = lowest_difference(bias, n);
   bitmap_init(&plan->pointers, (plan->size + lib->word - 1) / lib->word);
-  plan->image = xalloc(plan->size);
+  plan_make_image(plan, lib->word);
   copy_sparse(plan->image, runs[0].region.own, plan->size);
   sort_policy(&x);
   apply_policy(&x);
@@ -448,6 +454,6 @@ void plan_free(struct plan *plan)
   free(plan->protections.at);
   free(plan->recipe.at);
   free(plan->cpu_seen);
-  free(plan->image);
+  region_free(&plan->whole);
   *plan = (struct plan){0};
 }

@@ -292,10 +292,7 @@ static int prove_hooks(struct work *w, const char *path, struct error *e)
   int status = 0;
   for (size_t i = 0; i < plan->sites.n && !status; i++) {
     const struct site *s = &plan->sites.at[i];
-    bool set = s->kind == SITE_RETHAW;
-    for (size_t r = 0; r < w->n && set; r++)
-      set = !region_is_zero(&w->runs[r].region, s->offset, s->size);
-    if (!set)
+    if (!s->set)
       continue;
     unsigned char *now = xalloc(s->size);
     status = capture_read(&w->proof, w->lib.note.data + s->offset, s->size, now, e);
@@ -411,6 +408,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
   write_recipe(w);
   if (!o->no_fallback && fallback_calls(&w->plan, &w->lib, &w->runs[0], o, e))
     return -1;
+  runs_forget(w);
   place(&w->table, &w->lib, &w->plan);
   if (prove_live(w, o->input, e) || (!o->quiet && look_around(w, e)) ||
       (writes && write_and_prove(w, e)))
@@ -519,10 +517,10 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
       take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e))
     return -1;
   learn_slots(&w->plan, &w->runs[0]);
-  return hold_against(w, &w->runs[0], false, path, "a fresh init are", e) ||
-                 prove_frozen(w, path, e)
-             ? -1
-             : 0;
+  if (hold_against(w, &w->runs[0], false, path, "a fresh init are", e))
+    return -1;
+  runs_forget(w);
+  return prove_frozen(w, path, e);
 }
 
 int verify(const struct options *given, struct error *e)

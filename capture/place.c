@@ -485,7 +485,9 @@ int place_read(struct plan *plan, struct library *frozen, struct error *e)
   struct reader r = {.plan = plan, .lib = frozen};
   *plan = (struct plan){.size = frozen->region_size, .align = note->align};
   bitmap_init(&plan->pointers, (plan->size + frozen->word - 1) / frozen->word);
-  plan->image = frozen->data;
+  plan_make_image(plan, frozen->word);
+  memcpy(plan->image, frozen->data, plan->size);
+  free(frozen->data);
   frozen->data = NULL;
   r.at = frozen->table + note->relr;
   r.end = r.at + note->relr_size;

@@ -31,6 +31,25 @@ static int lose_layout(struct work *w, const char *why)
   return -1;
 }
 
+/* What the regions of other processes are told apart from. */
+static const struct region *like(const struct work *w, size_t n_before)
+{
+  return w->plan.image ? &w->plan.whole : n_before ? &w->runs[0].region : NULL;
+}
+
+void runs_forget(struct work *w)
+{
+  struct plan *plan = &w->plan;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    struct site *s = &plan->sites.at[i];
+    s->set = s->kind == SITE_RETHAW;
+    for (size_t r = 0; r < w->n && s->set; r++)
+      s->set = !region_is_zero(&w->runs[r].region, s->offset, s->size);
+  }
+  for (size_t r = 0; r < w->n; r++)
+    region_free(&w->runs[r].region);
+}
+
 /* A capture whose displacements are all its own, with respect to those before it. */
 int take(struct work *w, struct capture *c, size_t n_before, const char *path,
          const struct library *lib, unsigned seed, bool init, struct error *e)
@@ -44,8 +63,7 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
                                     .align = align,
                                     .watched = c == &w->runs[0] && path == w->lib.path,
                                     .layout = init ? w->layout : NULL};
-    if (capture_take(c, w->o, lib, path, &setting, n_before ? &w->runs[0] : NULL, init, w->cache,
-                     e))
+    if (capture_take(c, w->o, lib, path, &setting, like(w, n_before), init, w->cache, e))
       return setting.layout && e->status == REFUSED ? lose_layout(w, "init did not succeed with it")
                                                     : -1;
     char *strayed = layout_strayed(c);

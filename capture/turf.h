@@ -402,6 +402,7 @@ struct region {
   unsigned char *kind;        /* enum page_kind, per page; NULL in the first */
   size_t room;                /* whole pages */
   unsigned word;              /* bytes of a pointer */
+  uint64_t bias;              /* that the library had */
   uint64_t from, size, by;
   LIST(struct patch) patches; /* by offset */
 };
@@ -493,9 +494,9 @@ struct module_cache *module_cache_new(void);
 void module_cache_free(struct module_cache *c);
 
 /* init: run the init functions (a live capture), or only load (a frozen library).  first: NULL, or a
- * capture that outlives this one, whose region is alike.  In case of failure, too, the caller frees it. */
+ * region that outlives this one's, and is alike.  In case of failure, too, the caller frees it. */
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *s, const struct capture *first, bool init,
+                 const char *path, const struct setting *s, const struct region *first, bool init,
                  struct module_cache *cache, struct error *e);
 void capture_free(struct capture *c);
 /* Whether the frozen library at path can be loaded where its frozen state cannot be used: its init is
@@ -569,6 +570,7 @@ struct site {
   uint64_t value;   /* POINTER, and IMPORT that follows an own symbol: the link-time address */
   enum dead dead;   /* DEAD, while freezing */
   unsigned rotated; /* POINTER: bits that the word is rotated to the right by */
+  bool set;         /* RETHAW: in no run it was all zero */
 };
 
 struct import {
@@ -632,7 +634,8 @@ struct plan {
   uint32_t cpu[URF_CPU_WORDS]; /* as in struct urf_note */
   char *cpu_seen;              /* where init may have looked at them, or NULL */
   struct bytes recipe;         /* as in struct urf_note */
-  unsigned char *image;        /* the bytes the file will hold */
+  unsigned char *image;        /* the bytes the file will hold; they are those of */
+  struct region whole;         /* this */
 };
 
 struct policy;
@@ -642,6 +645,8 @@ struct policy;
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,
               struct policy *policy);
 void plan_free(struct plan *plan);
+/* Of plan->size bytes, all zero. */
+void plan_make_image(struct plan *plan, unsigned word);
 /* Sites by offset. */
 void plan_sort(struct plan *plan);
 /* A mapping that init made at an address of its choice: it is at the same place in every run, and
@@ -720,7 +725,7 @@ struct stretches {
 void stretches_find(struct stretches *out, const unsigned char *written, size_t n);
 
 /* The way back, for verify: a plan as far as the table of a frozen file tells (pointers, sites, imports,
- * image and keeps; the proof needs no more).  The library's data become the plan's. */
+ * image and keeps; the proof needs no more).  The library's data are freed. */
 int place_read(struct plan *plan, struct library *frozen, struct error *e);
 /* Calls f for each line of a recipe, with the word and its argument. */
 void recipe_each(const char *recipe, size_t size,

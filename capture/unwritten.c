@@ -78,7 +78,8 @@ static int under_memcheck(struct work *w, struct capture *c, struct error *e)
   const struct setting setting = {
       .seed = 1, .align = w->runs[0].align, .memcheck = true, .layout = w->layout};
   progress(w, "init under valgrind", 0, 0);
-  if (capture_take(c, w->o, &w->lib, w->lib.path, &setting, &w->runs[0], true, w->cache, e)) {
+  if (capture_take(c, w->o, &w->lib, w->lib.path, &setting, &w->runs[0].region, true, w->cache,
+                   e)) {
     char *text = xprintf("%s\n  this was under valgrind, for --memcheck", e->text);
     free(e->text);
     e->text = text;

@@ -43,6 +43,8 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
 int learn(struct work *w, const char *path, struct error *e);
 /* Frees the runs and the plan. */
 void runs_free(struct work *w);
+/* Frees the bytes of the runs' regions, when no more than the plan is wanted of them. */
+void runs_forget(struct work *w);
 
 /* causes.c */
 

@@ -18,7 +18,7 @@ void progress(struct work *w, const char *what, size_t i, size_t n)
   (void)w, (void)what, (void)i, (void)n;
 }
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *s, const struct capture *first, bool init,
+                 const char *path, const struct setting *s, const struct region *first, bool init,
                  struct module_cache *cache, struct error *e)
 {
   (void)c, (void)o, (void)lib, (void)path, (void)s, (void)first, (void)init, (void)cache;
