@@ -71,37 +71,54 @@ static void compare(struct place_list *l, const struct work *w, const struct cap
   free(mask.list.at);
 }
 
-/* 0 as well when init did not come to its end, which *failed then says. */
-static int observe(struct work *w, const struct options *o, int64_t ahead, struct capture *c,
-                   bool *failed, struct error *e)
+/* Init in one more process; with other options than the freeze's, or so many nanoseconds later. */
+struct trial {
+  const struct options *o;
+  int64_t later;
+  struct capture c;
+};
+
+static struct setting setting_of(const struct work *w, const struct trial *t)
 {
-  const struct setting setting = {.seed = 1,
-                                  .align = w->runs[0].align,
-                                  .steady = true,
-                                  .layout = w->layout,
-                                  .varied = ahead ? THING_TIME : 0,
-                                  .ahead = ahead};
+  return (struct setting){.seed = 1,
+                          .align = w->runs[0].align,
+                          .steady = true,
+                          .layout = w->layout,
+                          .varied = t->later ? THING_TIME : 0,
+                          .ahead = t->later};
+}
+
+static void observe_ahead(struct work *w, struct trial *t)
+{
+  const struct setting setting = setting_of(w, t);
+  if (at_once(w) > 1)
+    capture_ahead(&t->c, t->o, &w->lib, w->lib.path, &setting, true);
+}
+
+/* 0 as well when init did not come to its end, which *failed then says. */
+static int observe(struct work *w, struct trial *t, bool *failed, struct error *e)
+{
+  const struct setting setting = setting_of(w, t);
   struct error own = {0};
-  *failed =
-      capture_take(c, o, &w->lib, w->lib.path, &setting, &w->plan.whole, true, w->cache, &own) != 0;
+  *failed = capture_take(&t->c, t->o, &w->lib, w->lib.path, &setting, &w->plan.whole, true,
+                         w->cache, &own) != 0;
   int status = *failed && own.status != REFUSED ? fail(e, own.status, "%s", own.text) : 0;
   error_free(&own);
   return status;
 }
 
-/* With other options than those of base, or so many nanoseconds later: whether that changes anything, and a warning when it does. */
-static int try(struct work *w, const struct options *o, int64_t ahead, const struct capture *base,
-               const char *what, const char *now, bool *changed, struct error *e)
+/* Whether that changes anything, and a warning when it does. */
+static int try(struct work *w, struct trial *t, const struct capture *base, const char *what,
+               const char *now, bool *changed, struct error *e)
 {
-  struct capture c = {0};
   struct place_list l = {0};
   bool failed;
-  if (observe(w, o, ahead, &c, &failed, e)) {
-    capture_free(&c);
+  if (observe(w, t, &failed, e)) {
+    capture_free(&t->c);
     return -1;
   }
   if (!failed)
-    compare(&l, w, base, &c);
+    compare(&l, w, base, &t->c);
   put_bytes(&l.text, "", 1);
   *changed = failed || l.n;
   if (what && failed)
@@ -112,55 +129,93 @@ static int try(struct work *w, const struct options *o, int64_t ahead, const str
             "turf: %s: warning: %zu word%s with the %s (%s%s); what is frozen is right for %s\n",
             w->lib.path, l.n, l.n == 1 ? " varies" : "s vary", what, (const char *)l.text.at,
             l.n > PLACES ? ", ..." : "", now);
-  capture_free(&c);
+  capture_free(&t->c);
   free(l.text.at);
   return 0;
 }
 
-static int try_both(struct work *w, const struct capture *base, struct error *e)
+/* The options that are tried: another directory, another environment, and both. */
+struct others {
+  struct options moved, other, both;
+};
+
+static void others_init(struct others *x, const struct options *o)
 {
-  struct options moved = *w->o, other = *w->o, both;
-  bool changed = false;
-  moved.cwd = w->o->cwd && strcmp(w->o->cwd, "/usr") == 0 ? "/" : "/usr";
-  memset(&other.env, 0, sizeof other.env);
-  for (size_t i = 0; i < w->o->env.n; i++)
-    *PUSH(&other.env) = w->o->env.at[i];
+  x->moved = x->other = *o;
+  x->moved.cwd = o->cwd && strcmp(o->cwd, "/usr") == 0 ? "/" : "/usr";
+  memset(&x->other.env, 0, sizeof x->other.env);
+  for (size_t i = 0; i < o->env.n; i++)
+    *PUSH(&x->other.env) = o->env.at[i];
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-    if (!is_set(w->o, variables[i]))
-      *PUSH(&other.env) = variables[i];
-  both = other;
-  both.cwd = moved.cwd;
-  int status = try(w, &both, 0, base, NULL, NULL, &changed, e);
-  if (!status && changed)
-    status = try(w, &other, 0, base, "environment",
-                 "one that holds what --env names and nothing else", &changed, e) ||
-                     try(w, &moved, 0, base, "working directory", w->o->cwd ? w->o->cwd : "/",
-                         &changed, e)
-                 ? -1
-                 : 0;
-  free(other.env.at);
-  return status;
+    if (!is_set(o, variables[i]))
+      *PUSH(&x->other.env) = variables[i];
+  x->both = x->other;
+  x->both.cwd = x->moved.cwd;
+}
+
+/* What differs may have come of processes that ran init at the same time, so that the first of them is had
+ * again, too. */
+static int try_each(struct work *w, const struct others *x, struct trial *base, struct error *e)
+{
+  struct trial other = {.o = &x->other}, moved = {.o = &x->moved};
+  bool failed = false, changed;
+  if (base->c.was_ahead) {
+    capture_free(&base->c);
+    if (observe(w, base, &failed, e))
+      return -1;
+  }
+  return failed ? 0
+         : try(w, &other, &base->c, "environment",
+               "one that holds what --env names and nothing else", &changed, e) ||
+                 try(w, &moved, &base->c, "working directory", w->o->cwd ? w->o->cwd : "/",
+                     &changed, e)
+             ? -1
+             : 0;
 }
 
 /* Runs and causes differ by hours (see clock.c): what init has made of the day, the month and the year is the
  * same in all of them. */
-static int try_date(struct work *w, const struct capture *base, struct error *e)
+static bool asks_for_time(const struct trial *base)
 {
-  const int64_t day = INT64_C(86400000000000);
-  bool changed;
-  if (!(process_asked(base->process) & THING_TIME))
+  return process_asked(base->c.process) & THING_TIME;
+}
+
+static int try_all(struct work *w, const struct others *x, struct trial *base, struct trial *both,
+                   struct trial *dated, struct error *e)
+{
+  bool failed, changed;
+  if (observe(w, base, &failed, e))
+    return -1;
+  if (failed)
     return 0;
-  return try(w, w->o, 400 * day, base, "date", "that of the freeze", &changed, e);
+  if (asks_for_time(base))
+    observe_ahead(w, dated);
+  if (try(w, both, &base->c, NULL, NULL, &changed, e) ||
+      (asks_for_time(base) && try(w, dated, &base->c, "date", "that of the freeze", &failed, e)))
+    return -1;
+  return changed ? try_each(w, x, base, e) : 0;
+}
+
+void look_ahead(struct work *w)
+{
+  struct trial base = {.o = w->o};
+  observe_ahead(w, &base);
+  w->base = base.c;
 }
 
 int look_around(struct work *w, struct error *e)
 {
-  struct capture base = {0};
-  bool failed;
+  struct others x;
+  others_init(&x, w->o);
+  struct trial base = {.o = w->o, .c = w->base}, both = {.o = &x.both};
+  struct trial dated = {.o = w->o, .later = 400 * INT64_C(86400000000000)};
+  w->base = (struct capture){0};
   progress(w, "looking at environment and directory", 0, 0);
-  int status = observe(w, w->o, 0, &base, &failed, e);
-  if (!status && !failed)
-    status = try_both(w, &base, e) || try_date(w, &base, e) ? -1 : 0;
-  capture_free(&base);
+  observe_ahead(w, &both);
+  int status = try_all(w, &x, &base, &both, &dated, e);
+  capture_free(&base.c);
+  capture_free(&both.c);
+  capture_free(&dated.c);
+  free(x.other.env.at);
   return status;
 }

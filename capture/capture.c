@@ -104,13 +104,24 @@ static int init_failed(struct capture *c, const struct library *lib, struct erro
   return -1;
 }
 
-static int run_init(struct capture *c, const struct library *lib, const char *spec, struct error *e)
+/* The request and the name, owned by the caller, of an init function. */
+static const char *parse_init(const char *spec, char **name)
 {
   const char *colon = strchr(spec, ':');
   bool result = !colon || strcmp(colon, ":void") != 0;
-  char *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
+  *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
+  return result ? "init" : "void";
+}
+
+/* asked: it is running already. */
+static int run_init(struct capture *c, const struct library *lib, const char *spec, bool asked,
+                    struct error *e)
+{
+  char *name;
+  const char *request = parse_init(spec, &name);
   process_doing(c->process, "init function %s", name);
-  const char *line = process_ask(c->process, e, "%s %s", result ? "init" : "void", name);
+  const char *line =
+      asked ? process_line(c->process, e) : process_ask(c->process, e, "%s %s", request, name);
   uint64_t at;
   int value, status = 0;
   if (!line)
@@ -135,7 +146,7 @@ static int run_inits(struct capture *c, const struct options *o, const struct li
                      struct error *e)
 {
   for (size_t i = 0; i < o->inits.n; i++)
-    if (run_init(c, lib, o->inits.at[i], e))
+    if (run_init(c, lib, o->inits.at[i], c->ahead && !i, e))
       return -1;
   return 0;
 }
@@ -298,9 +309,28 @@ static void clear_gap(const struct capture *c, unsigned char *chunk, size_t at, 
     memset(chunk + lo, 0, end - lo);
 }
 
+/* The kernel would end some process when there is no memory: better to say so before.  What a freeze takes
+ * from here on is the first run's region, the image and, with its own given back, one more host's; pages
+ * that nobody has touched take none. */
+static int check_room(struct capture *c, struct error *e)
+{
+  enum { IMAGES = 2, MORE = 100 << 20 };
+  const uint64_t image = c->used < c->size ? c->used : c->size;
+  const uint64_t wanted = IMAGES * image + MORE, left = memory_left();
+  if (wanted <= left || image < MORE) /* it is not worth a look where others come and go */
+    return 0;
+  return fail(e, SYSTEM,
+              "%s: its state after init has %" PRIu64 " MiB; to freeze it takes %" PRIu64
+              " MiB of memory more, and there are %" PRIu64,
+              c->lib->path, image >> 20, wanted >> 20, left >> 20);
+}
+
 static int region_start(struct capture *c, const struct region *first, struct error *e)
 {
   const size_t room = c->lib->region_size + 2 * PAGE;
+  c->used = memory_of(process_id(c->process));
+  if (!first && check_room(c, e))
+    return -1;
   if (c->size > room)
     return unexpected(c->lib, "the heap ends behind its reserve", e);
   if (region_init(&c->region, first, room, c->lib->word))
@@ -340,6 +370,7 @@ static int take_region(struct capture *c, const struct region *first, struct err
     const size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
     status = take_chunk(c, at, chunk, n, e);
     if (!status) {
+      process_events(c->process);
       clear_gap(c, chunk, at, n);
       region_put(&c->region, at, chunk, n);
     }
@@ -473,13 +504,33 @@ static int take_stacks(struct capture *c, struct error *e)
   return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
 }
 
-int capture_take(struct capture *c, const struct options *o, const struct library *lib,
-                 const char *path, const struct setting *setting, const struct region *first,
-                 bool init, struct module_cache *cache, struct error *e)
+static void begin(struct capture *c, const struct options *o, const struct library *lib,
+                  const char *path, const struct setting *setting, struct error *e)
 {
-  struct sealed s = {0};
   *c = (struct capture){.lib = lib, .seed = setting->seed, .align = setting->align};
   c->process = process_start(o, lib, path, setting, e);
+}
+
+void capture_ahead(struct capture *c, const struct options *o, const struct library *lib,
+                   const char *path, const struct setting *setting, bool init)
+{
+  struct error ignored = {0};
+  char *name;
+  begin(c, o, lib, path, setting, &ignored);
+  c->ahead = c->process != NULL;
+  if (c->ahead && init && o->inits.n) {
+    const char *request = parse_init(o->inits.at[0], &name);
+    process_send(c->process, "%s %s", request, name);
+    free(name);
+  }
+  error_free(&ignored);
+}
+
+static int finish(struct capture *c, const struct options *o, const struct library *lib,
+                  const struct setting *setting, const struct region *first, bool init,
+                  struct module_cache *cache, struct error *e)
+{
+  struct sealed s = {0};
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
       seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_cpu(c, e))) ||
       (setting->watched && take_world(c, e)))
@@ -497,14 +548,45 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   return init ? release(c, setting, e) : 0;
 }
 
-int capture_fall_back(const struct options *o, const struct library *lib, const char *path,
-                      unsigned seed, struct error *e)
+/* Whether what has failed did so while others were under way, which have come to their ends now. */
+static bool is_to_repeat(struct capture *c, struct error *e)
 {
-  struct capture c = {.lib = lib};
+  if (!c->ahead || e->status != REFUSED)
+    return false;
+  error_free(e);
+  capture_free(c);
+  process_settle(2); /* that it is loaded, and what init came to */
+  return true;
+}
+
+int capture_take(struct capture *c, const struct options *o, const struct library *lib,
+                 const char *path, const struct setting *setting, const struct region *first,
+                 bool init, struct module_cache *cache, struct error *e)
+{
+  if (!c->ahead)
+    begin(c, o, lib, path, setting, e);
+  int status = finish(c, o, lib, setting, first, init, cache, e);
+  if (status && is_to_repeat(c, e)) {
+    begin(c, o, lib, path, setting, e);
+    status = finish(c, o, lib, setting, first, init, cache, e);
+  }
+  c->was_ahead = c->ahead;
+  c->ahead = false;
+  return status;
+}
+
+int capture_fall_back(struct capture *c, const struct options *o, const struct library *lib,
+                      const char *path, unsigned seed, struct error *e)
+{
   const struct setting setting = {.seed = seed, .align = lib->align};
-  c.process = process_start(o, lib, path, &setting, e);
-  int status = !c.process || take_loaded(&c, lib, e) ? -1 : 0;
-  capture_free(&c);
+  if (!c->ahead)
+    begin(c, o, lib, path, &setting, e);
+  int status = !c->process || take_loaded(c, lib, e) ? -1 : 0;
+  if (status && is_to_repeat(c, e)) {
+    begin(c, o, lib, path, &setting, e);
+    status = !c->process || take_loaded(c, lib, e) ? -1 : 0;
+  }
+  capture_free(c);
   return status;
 }
 

@@ -59,6 +59,8 @@ static void work_free(struct work *w)
 {
   runs_free(w);
   capture_free(&w->proof);
+  capture_free(&w->base);
+  capture_free(&w->fallback);
   free(w->keyed.at);
   free(w->own.at);
   layout_free(w->layout);
@@ -247,6 +249,10 @@ static int hold_against(struct work *w, struct capture *c, bool thawed, const ch
 static int prove_live(struct work *w, const char *path, struct error *e)
 {
   const unsigned n = w->n_keyed ? KEYED_PROOFS : PROOFS;
+  if (at_once(w) > 1 && !w->o->quiet) {
+    take_ahead(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true);
+    look_ahead(w);
+  }
   for (unsigned i = 0; i < n; i++) {
     progress(w, "proof, with a fresh init", 0, 0);
     if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED + 2 * i, true, e) ||
@@ -327,20 +333,27 @@ static int prove_frozen(struct work *w, const char *path, struct error *e)
 
 /* Where the frozen state cannot be used init runs in the loader's constructor: the dynamic linker waits,
  * and a thread that needs it while init waits for that thread would wait for ever. */
-static int prove_fallback(struct work *w, const char *path, struct error *e)
+static void fall_back_ahead(struct work *w, const char *path)
 {
   enum { LEAST = 20, FACTOR = 20 };
-  struct options o = *w->o;
   const double limit = LEAST + FACTOR * w->init;
+  const struct setting setting = {.seed = PROOF_SEED + 1, .align = w->frozen.align};
+  w->back = *w->o;
+  w->back.falls_back = true;
+  w->back.fixed = false;
+  if (limit < w->back.time_limit)
+    w->back.time_limit = (int)limit;
+  if (w->plan.fallback && at_once(w) > 1)
+    capture_ahead(&w->fallback, &w->back, &w->frozen, path, &setting, false);
+}
+
+static int prove_fallback(struct work *w, const char *path, struct error *e)
+{
   if (!w->plan.fallback)
     return 0;
-  o.falls_back = true;
-  o.fixed = false;
-  if (limit < o.time_limit)
-    o.time_limit = (int)limit;
   progress(w, "proof, with init while the library is loaded", 0, 0);
   capture_free(&w->proof);
-  if (!capture_fall_back(&o, &w->frozen, path, PROOF_SEED + 1, e))
+  if (!capture_fall_back(&w->fallback, &w->back, &w->frozen, path, PROOF_SEED + 1, e))
     return 0;
   char *text =
       xprintf("%s\n  this was init while the library is loaded, as it is run where the frozen "
@@ -360,6 +373,7 @@ static int write_and_prove(struct work *w, struct error *e)
   library_rename(&w->frozen, output);
   free(w->frozen.data); /* nobody asks for it: the plan has the image */
   w->frozen.data = NULL;
+  fall_back_ahead(w, temporary[0]);
   if (prove_frozen(w, temporary[0], e) || prove_fallback(w, temporary[0], e) ||
       write_commit(temporary[0], output, e))
     return -1;

@@ -50,19 +50,50 @@ void runs_forget(struct work *w)
     region_free(&w->runs[r].region);
 }
 
+/* In memory there are then the first run's region or the image, and the regions of so many hosts: no more
+ * than three times the image, or a bit more than that. */
+size_t at_once(const struct work *w)
+{
+  enum { MORE = 100 << 20 };
+  const struct capture *c = &w->runs[0];
+  const uint64_t size = c->used < c->size ? c->used : c->size, left = memory_left();
+  uint64_t n = processors();
+  if (size && n > 2 + MORE / size)
+    n = 2 + MORE / size;
+  while (n > 1 && n * size > left / 2)
+    n--;
+  return (size_t)n;
+}
+
+static struct setting setting_of(const struct work *w, const struct capture *c, size_t n_before,
+                                 const char *path, const struct library *lib, unsigned seed,
+                                 bool init)
+{
+  const uint64_t own = w->align > lib->align ? w->align : lib->align;
+  return (struct setting){.seed = seed,
+                          .align = n_before ? w->runs[0].align : own,
+                          .watched = c == &w->runs[0] && path == w->lib.path,
+                          .layout = init ? w->layout : NULL};
+}
+
+void take_ahead(struct work *w, struct capture *c, size_t n_before, const char *path,
+                const struct library *lib, unsigned seed, bool init)
+{
+  const struct setting setting = setting_of(w, c, n_before, path, lib, seed, init);
+  if (!c->process)
+    capture_ahead(c, w->o, lib, path, &setting, init);
+}
+
 /* A capture whose displacements are all its own, with respect to those before it. */
 int take(struct work *w, struct capture *c, size_t n_before, const char *path,
          const struct library *lib, unsigned seed, bool init, struct error *e)
 {
-  uint64_t align = n_before ? w->runs[0].align : w->align > lib->align ? w->align : lib->align;
+  struct setting setting = setting_of(w, c, n_before, path, lib, seed, init);
   int status = -1;
-  for (unsigned try = 0; try < TRIES && status; try++, seed += SEEDS) {
+  for (unsigned try = 0; try < TRIES && status; try++, setting.seed += SEEDS) {
     error_free(e);
-    capture_free(c);
-    const struct setting setting = {.seed = seed,
-                                    .align = align,
-                                    .watched = c == &w->runs[0] && path == w->lib.path,
-                                    .layout = init ? w->layout : NULL};
+    if (!c->ahead)
+      capture_free(c);
     if (capture_take(c, w->o, lib, path, &setting, like(w, n_before), init, w->cache, e))
       return setting.layout && e->status == REFUSED ? lose_layout(w, "init did not succeed with it")
                                                     : -1;
@@ -72,16 +103,16 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
       free(strayed);
       return fail(e, REFUSED, "%s: init did not repeat itself: %s", lib->path, w->plain);
     }
-    if (c->align > align && !n_before) { /* now that it is known what init needs */
-      align = c->align;
+    if (c->align > setting.align && !n_before) { /* now that it is known what init needs */
+      setting.align = c->align;
       try--;
-      seed -= SEEDS;
+      setting.seed -= SEEDS;
       continue;
     }
     status = 0;
     for (size_t i = 0; i < n_before && !status; i++)
       status = capture_displaced(&w->runs[i], c, w->o->fixed, e);
-    if (!status && init && !w->o->fixed && n_before == 1 && align < HUGE_PAGE &&
+    if (!status && init && !w->o->fixed && n_before == 1 && setting.align < HUGE_PAGE &&
         same_modulo_huge(&w->runs[0], c))
       status = fail(e, SYSTEM, "%s: loaded twice at the same place modulo 2 MiB", path);
   }
@@ -123,25 +154,34 @@ int learn(struct work *w, const char *path, struct error *e)
   return status;
 }
 
+/* The run with that number, while those behind it are started. */
+static int take_run(struct work *w, size_t n, struct error *e)
+{
+  struct capture *c = &w->runs[w->n];
+  const size_t number = w->n ? at_once(w) : 1;
+  for (size_t i = w->n; number > 1 && i < n && i < w->n + number; i++)
+    take_ahead(w, &w->runs[i], i, w->lib.path, &w->lib, (unsigned)i + 1, true);
+  progress(w, "run", w->n + 1, n);
+  const double before = seconds();
+  int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
+  if (!w->n)
+    w->init = seconds() - before;
+  if (!status && w->o->keep)
+    status = capture_keep(c, &w->lib, w->o->keep, (int)w->n + 1, e);
+  return status;
+}
+
 static int take_runs(struct work *w, struct error *e)
 {
   const size_t n = (size_t)w->o->runs;
+  int status = 0;
   w->runs = xalloc(n * sizeof *w->runs);
-  for (; w->n < n; w->n++) {
-    struct capture *c = &w->runs[w->n];
-    progress(w, "run", w->n + 1, n);
-    const double before = seconds();
-    int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
-    if (!w->n)
-      w->init = seconds() - before;
-    if (!status && w->o->keep)
-      status = capture_keep(c, &w->lib, w->o->keep, (int)w->n + 1, e);
-    if (status) {
-      capture_free(c);
-      return -1;
-    }
-  }
-  return 0;
+  for (; w->n < n && !status; w->n++)
+    status = take_run(w, n, e);
+  for (size_t i = w->n; status && i <= n; i++) /* the one that failed, and those that were ahead */
+    capture_free(&w->runs[i - 1]);
+  w->n -= status != 0;
+  return status;
 }
 
 static bool same_protections(const struct capture *a, const struct capture *b)

@@ -1,8 +1,8 @@
 /* A capture host in a process of its own, and the conversation with it.
  *
- * Several may be alive at a time, but only the one that is being asked runs; the others wait for
- * their next request.  All of them are traced, so that wait(2) reports their stops: whoever waits
- * handles the events of all. */
+ * Several may be alive at a time.  Most wait for their next request; some have one that nobody waits for
+ * yet, and run.  All of them are traced, so that wait(2) reports their stops: whoever waits handles the
+ * events of all. */
 
 #include <stdarg.h>
 #include <errno.h>
@@ -34,6 +34,7 @@ struct process {
   struct displacement displaced;
   int status; /* as in wait(2), once ended is set */
   bool ended, late;
+  bool ahead;         /* has not been listened to since process_send */
   char *path, *doing; /* the library that it loads, what it is busy with */
   size_t at, n;       /* what is unread in buffer */
   char buffer[BUFFER];
@@ -76,13 +77,51 @@ void process_setup(void)
   child_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void handle_event(struct process *running, pid_t pid, int status)
+static struct process *process_of(pid_t pid)
 {
   struct process *p = all;
   while (p && p->pid != pid)
     p = p->next;
-  bool own = p != NULL;
-  if (!own)
+  return p;
+}
+
+/* A field of /proc/PID/status, 0 when there is none. */
+static pid_t status_field(pid_t pid, const char *name)
+{
+  char path[64], line[256];
+  long value = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  FILE *f = fopen(path, "re");
+  while (f && !value && fgets(line, sizeof line, f))
+    if (strncmp(line, name, strlen(name)) == 0)
+      value = strtol(line + strlen(name), NULL, 10);
+  if (f)
+    fclose(f);
+  return (pid_t)value;
+}
+
+/* The process that a thread or descendant belongs to: by its session, which each begins, or by its parents
+ * when it has one of its own; NULL when they have ended, too. */
+static struct process *ancestor_of(pid_t pid)
+{
+  enum { STEPS = 32 };
+  struct process *p = process_of(getsid(pid));
+  for (int i = 0; !p && pid > 1 && i < STEPS; i++) {
+    const pid_t group = status_field(pid, "Tgid:");
+    p = process_of(group);
+    pid = p ? pid : status_field(pid, "PPid:");
+    p = p ? p : process_of(pid);
+  }
+  return p;
+}
+
+static void handle_event(struct process *running, pid_t pid, int status)
+{
+  struct process *p = process_of(pid);
+  const bool own = p != NULL;
+  if (!own && WIFSTOPPED(status))
+    p = ancestor_of(pid);
+  if (!p)
     p = running;
   if (trace_event(pid, status, &p->displaced) || !own)
     return;
@@ -90,7 +129,7 @@ static void handle_event(struct process *running, pid_t pid, int status)
   p->status = status;
 }
 
-/* Handles what wait(2) has; what no process of ours is a descendant of the one that runs.  After one
+/* Handles what wait(2) has; what has no process of ours left counts as the one's that is asked.  After one
  * stop the next is often near, and asking again is quicker than going to sleep. */
 static void handle_events(struct process *running)
 {
@@ -201,6 +240,8 @@ static int await(struct process *p, struct error *e)
     handle_events(p);
     if (ready > 0 && fds[1].revents)
       return 0;
+    if (left <= 0 && poll(&fds[1], 1, 0) > 0) /* it may have been for a while */
+      return 0;
     if (p->ended && !poll(&fds[1], 1, 0)) /* a child of it still holds the socket */
       return fail_ended(p, e);
     if (left <= 0) {
@@ -235,6 +276,7 @@ static int fill(struct process *p, struct error *e)
 const char *process_line(struct process *p, struct error *e)
 {
   size_t looked = 0;
+  p->ahead = false;
   for (;;) {
     char *line = p->buffer + p->at, *end = memchr(line + looked, '\n', p->n - looked);
     if (end) {
@@ -249,17 +291,56 @@ const char *process_line(struct process *p, struct error *e)
   }
 }
 
-const char *process_ask(struct process *p, struct error *e, const char *format, ...)
+static bool send_line(struct process *p, const char *format, va_list ap)
 {
-  va_list ap;
-  va_start(ap, format);
   char *line = xvprintf(format, ap);
-  va_end(ap);
   const size_t n = strlen(line);
   line[n] = '\n';
   ssize_t sent = send(p->socket, line, n + 1, MSG_NOSIGNAL);
   free(line);
-  return sent == (ssize_t)n + 1 ? process_line(p, e) : (fail_ended(p, e), NULL);
+  return sent == (ssize_t)n + 1;
+}
+
+const char *process_ask(struct process *p, struct error *e, const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  bool sent = send_line(p, format, ap);
+  va_end(ap);
+  return sent ? process_line(p, e) : (fail_ended(p, e), NULL);
+}
+
+void process_send(struct process *p, const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  (void)send_line(p, format, ap); /* whoever listens will find out */
+  va_end(ap);
+  p->ahead = true;
+}
+
+/* Lines that have arrived. */
+static unsigned count_lines(const struct process *p)
+{
+  unsigned n = 0;
+  for (size_t i = p->at; i < p->at + p->n; i++)
+    n += p->buffer[i] == '\n';
+  return n;
+}
+
+void process_settle(unsigned lines)
+{
+  for (struct process *p = all; p; p = p->next) {
+    struct error ignored = {0};
+    while (p->ahead && count_lines(p) < lines && !fill(p, &ignored))
+      ;
+    error_free(&ignored);
+  }
+}
+
+void process_events(struct process *p)
+{
+  handle_events(p);
 }
 
 int process_read(struct process *p, void *out, size_t n, struct error *e)

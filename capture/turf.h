@@ -320,6 +320,12 @@ void process_doing(struct process *p, const char *format, ...)
 const char *process_ask(struct process *p, struct error *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const char *process_line(struct process *p, struct error *e);
+/* A request whose answer is waited for later, while others are asked. */
+void process_send(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Waits until all that have not been listened to since have answered with so many lines, or ended. */
+void process_settle(unsigned lines);
+/* Has all processes go on, now and then when none is waited for for a while. */
+void process_events(struct process *p);
 int process_read(struct process *p, void *out, size_t n, struct error *e);
 /* The same at once, from an address of the process; false when it is not to be had that way: all of it is to
  * be asked for then. */
@@ -333,6 +339,15 @@ int process_id(const struct process *p);
 void process_end(struct process *p);
 /* Makes process_start's children die with the program, on signals too; call it once. */
 void process_setup(void);
+
+/* room.c */
+
+/* Bytes of memory that this process and its children can still have; UINT64_MAX when it is not known. */
+uint64_t memory_left(void);
+/* That a process has, as far as it can be known. */
+uint64_t memory_of(int pid);
+/* That this process may run on. */
+unsigned processors(void);
 
 /* trace.c (clock.c steady.c): displacing the mappings of a child, and what else it gets; Linux ptrace(2)
  * and seccomp(2) */
@@ -461,6 +476,8 @@ struct stack {
 
 struct capture {
   struct process *process; /* still there, to be asked */
+  bool ahead;              /* started by capture_ahead */
+  bool was_ahead;          /* and taken since, while others may have been under way */
   const struct library *lib;
   unsigned seed;
   uint64_t bias;
@@ -470,6 +487,7 @@ struct capture {
   uint64_t host_lo, host_hi;
   struct region region; /* from note.data on: size bytes, then zeros */
   size_t size;
+  uint64_t used;  /* bytes of memory that the process had at its end, the region's among them */
   uint64_t align; /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
   LIST(struct made) made; /* of those before there may be nothing left */
@@ -498,11 +516,16 @@ void module_cache_free(struct module_cache *c);
 int capture_take(struct capture *c, const struct options *o, const struct library *lib,
                  const char *path, const struct setting *s, const struct region *first, bool init,
                  struct module_cache *cache, struct error *e);
+/* Starts what a capture_take with the same arguments will wait for, which has one that fails on that account
+ * done again when no other is under way.  The caller frees it, whether it comes to that or not. */
+void capture_ahead(struct capture *c, const struct options *o, const struct library *lib,
+                   const char *path, const struct setting *s, bool init);
 void capture_free(struct capture *c);
 /* Whether the frozen library at path can be loaded where its frozen state cannot be used: its init is
- * then run while it is loaded.  o, also with a time limit, is to say so. */
-int capture_fall_back(const struct options *o, const struct library *lib, const char *path,
-                      unsigned seed, struct error *e);
+ * then run while it is loaded.  o, also with a time limit, is to say so.  c: empty, or
+ * what capture_ahead has started with such options; freed afterwards. */
+int capture_fall_back(struct capture *c, const struct options *o, const struct library *lib,
+                      const char *path, unsigned seed, struct error *e);
 /* Run-time address the symbol has for the library: what its slot holds, or by name when slot is 0
  * (version may be ""), 0 when there is none; held: the pointer that is stored there.  0 as well when the process has come to its end: capture_lost
  * then fails and says why. */

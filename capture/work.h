@@ -15,6 +15,8 @@ struct work {
   struct capture *runs;
   size_t n;
   struct capture proof;
+  struct capture base, fallback; /* ahead: of look_around, of the way back */
+  struct options back;           /* with which that runs */
   struct module_cache *cache;
   struct plan plan;
   struct table table;
@@ -41,6 +43,11 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
 /* Runs init once, and gives its heap a layout for all further runs at w->align, unless w->plain says why it
  * shall not have one. */
 int learn(struct work *w, const char *path, struct error *e);
+/* Starts what a take with the same arguments will wait for, if there is nothing in *c yet. */
+void take_ahead(struct work *w, struct capture *c, size_t n_before, const char *path,
+                const struct library *lib, unsigned seed, bool init);
+/* How many processes may run init at a time, as far as processors and memory go. */
+size_t at_once(const struct work *w);
 /* Frees the runs and the plan. */
 void runs_free(struct work *w);
 /* Frees the bytes of the runs' regions, when no more than the plan is wanted of them. */
@@ -73,6 +80,8 @@ int find_unwritten(struct work *w, struct error *e);
 /* Runs init in another environment and directory than the options say, and prints a warning of what
  * that would change. */
 int look_around(struct work *w, struct error *e);
+/* Starts the first of the processes for that. */
+void look_ahead(struct work *w);
 
 /* freeze.c */
 
