@@ -340,6 +340,29 @@ static unsigned carries_to(const struct plan *plan, size_t n, const struct findi
   return get_word(plan->image + f->offset, word) >> 8 * f->size ? word : f->size;
 }
 
+/* Another process's id may differ in any digit, not only in those that differ between the runs' ids. */
+static struct range all_digits(const struct work *w, const struct finding *f)
+{
+  const unsigned char *image = w->plan.image;
+  const struct capture *run = &w->runs[0];
+  const size_t last = f->offset + f->size;
+  size_t start = f->offset, end;
+  while (start < last && !isdigit(image[start]))
+    start++;
+  while (start && isdigit(image[start - 1]) && start + DIGITS > f->offset)
+    start--;
+  for (end = start; end < w->plan.size && isdigit(image[end]) && end < start + DIGITS;)
+    end++;
+  char *text = xprintf("%.*s", (int)(end - start), (const char *)image + start);
+  const uint64_t number = strtoull(text, NULL, 10), parent = (uint64_t)trace_parent(run->seed);
+  const bool is = f->varies == THING_PROCESS &&
+                  (number == (uint64_t)process_id(run->process) || number == parent);
+  free(text);
+  start = is && start < f->offset ? start : f->offset;
+  end = is && end > last ? end : last;
+  return (struct range){start, end - start};
+}
+
 /* Frozen as it was, with a warning. */
 static void let_pass(struct work *w)
 {
@@ -354,7 +377,7 @@ static void let_pass(struct work *w)
     }
     f.size = carries_to(plan, n, &f, w->lib.word);
     *PUSH(&plan->plain) = f;
-    *PUSH(&plan->keeps) = (struct range){f.offset, f.size};
+    *PUSH(&plan->keeps) = all_digits(w, &f);
     *PUSH(&plan->sites) = (struct site){.offset = f.offset, .size = f.size, .kind = SITE_KEEP};
   }
   plan->findings.n = left;
