@@ -36,16 +36,17 @@ def static(series, frozen, uses_malloc):
                target="table", note=f"{facts['origin'] >> 10} KiB of it not read at load")
     yield fact(series, "pages written / those of pointerful blocks", written(frozen)["written"],
                said["surviving_pointer_bytes"] / PAGE, "pg", target="written",
-               note=average(said["surviving_pointer_allocations"], said["surviving_pointer_bytes"]))
+               note=blocks(said, "surviving_pointer_allocations", "surviving_pointer_bytes"))
     if uses_malloc:
         yield fact(series, "image bytes / surviving bytes", size,
                    said["surviving_bytes"] + facts["data"] + facts["bss"], "KiB", ki, target="image",
-                   note=average(said["surviving_allocations"], said["surviving_bytes"]))
+                   note=blocks(said, "surviving_allocations", "surviving_bytes"))
 
 
-def average(blocks, size):
+def blocks(said, count, size):
     """A block has a header of a word, and lies on a multiple of two, as malloc's do."""
-    return f"{blocks} blocks of {size / blocks:.0f} bytes on average, without header and padding"
+    layout = "" if said["layout"] == "by rehearsal" else f"; {said['layout']} layout: {said['layout_why']}"
+    return f"{said[count]} blocks of {said[size] / said[count]:.0f} bytes, without header and padding{layout}"
 
 
 def own_count(library):
