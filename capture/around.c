@@ -91,7 +91,7 @@ static struct setting setting_of(const struct work *w, const struct trial *t)
 static void observe_ahead(struct work *w, struct trial *t)
 {
   const struct setting setting = setting_of(w, t);
-  if (at_once(w) > 1)
+  if (at_once(w, 1) > 1)
     capture_ahead(&t->c, t->o, &w->lib, w->lib.path, &setting, true);
 }
 

@@ -354,12 +354,13 @@ static int release(struct capture *c, const struct setting *setting, struct erro
   return line && strcmp(line, "released") == 0 ? 0 : unexpected(c->lib, line, e);
 }
 
-static int take_chunk(struct capture *c, size_t at, unsigned char *chunk, size_t n, struct error *e)
+/* From a run-time address. */
+static int take_bytes(struct capture *c, uint64_t from, unsigned char *to, size_t n,
+                      struct error *e)
 {
-  const uint64_t from = c->bias + c->lib->note.data + at;
-  if (process_copy(c->process, from, chunk, n))
+  if (process_copy(c->process, from, to, n))
     return 0;
-  return ask_bytes(c, from, n, e) ? -1 : process_read(c->process, chunk, n, e);
+  return ask_bytes(c, from, n, e) ? -1 : process_read(c->process, to, n, e);
 }
 
 static int take_region(struct capture *c, const struct region *first, struct error *e)
@@ -368,7 +369,7 @@ static int take_region(struct capture *c, const struct region *first, struct err
   int status = region_start(c, first, e);
   for (size_t at = 0; at < c->size && !status; at += CHUNK) {
     const size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
-    status = take_chunk(c, at, chunk, n, e);
+    status = take_bytes(c, c->bias + c->lib->note.data + at, chunk, n, e);
     if (!status) {
       process_events(c->process);
       clear_gap(c, chunk, at, n);
@@ -409,25 +410,47 @@ static void add_allocation(struct capture *c, const struct record *r)
       (unsigned char)(r->extra >> URF_HOW_SHIFT)};
 }
 
-static int take_records(struct capture *c, uint64_t address, uint64_t n, bool blocks,
-                        struct error *e)
+static bool is_sorted(const struct capture *c)
 {
-  struct record r;
-  if (!n)
-    return 0;
-  if (ask_bytes(c, address, n * sizeof r, e))
-    return -1;
-  while (n--) {
-    if (process_read(c->process, &r, sizeof r, e))
-      return -1;
-    if (blocks)
-      add_block(c, &r);
-    else
-      add_allocation(c, &r);
+  size_t i = 1;
+  while (i < c->blocks.n && c->blocks.at[i - 1].start < c->blocks.at[i].start)
+    i++;
+  return i >= c->blocks.n;
+}
+
+/* n of them, each of which goes where add puts it. */
+static int take_records(struct capture *c, uint64_t address, uint64_t n,
+                        void (*add)(struct capture *c, const struct record *r), struct error *e)
+{
+  enum { AT_ONCE = CHUNK / sizeof(struct record) };
+  struct record *r = xalloc(AT_ONCE * sizeof *r);
+  int status = 0;
+  for (uint64_t at = 0; at < n && !status; at += AT_ONCE) {
+    const size_t part = n - at < AT_ONCE ? (size_t)(n - at) : AT_ONCE;
+    status = take_bytes(c, address + at * sizeof *r, (unsigned char *)r, part * sizeof *r, e);
+    for (size_t i = 0; i < part && !status; i++)
+      add(c, &r[i]);
   }
-  sort(c->blocks.at, c->blocks.n, sizeof *c->blocks.at, by_start);
+  free(r);
+  return status;
+}
+
+static int take_blocks(struct capture *c, const struct sealed *s, struct error *e)
+{
+  c->blocks.at = xalloc(s->n_blocks * sizeof *c->blocks.at);
+  c->blocks.cap = s->n_blocks;
+  int status = take_records(c, s->blocks, s->n_blocks, add_block, e);
+  if (!is_sorted(c))
+    sort(c->blocks.at, c->blocks.n, sizeof *c->blocks.at, by_start);
   sort(c->mapped.at, c->mapped.n, sizeof *c->mapped.at, by_lo);
-  return 0;
+  return status;
+}
+
+static int take_allocations(struct capture *c, const struct sealed *s, struct error *e)
+{
+  c->allocations.at = xalloc(s->n_allocations * sizeof *c->allocations.at);
+  c->allocations.cap = s->n_allocations;
+  return take_records(c, s->allocations, s->n_allocations, add_allocation, e);
 }
 
 /* The image in front of the region, against what it was before the library's constructors. */
@@ -531,6 +554,8 @@ static int finish(struct capture *c, const struct options *o, const struct libra
                   struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
+  const bool all =
+      !first; /* of the others nobody asks where blocks are, unless it is to compare them */
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
       seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_cpu(c, e))) ||
       (setting->watched && take_world(c, e)))
@@ -541,8 +566,8 @@ static int finish(struct capture *c, const struct options *o, const struct libra
     c->align = s.align;
   take_made(c);
   if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, first, e) ||
-      take_records(c, s.blocks, s.n_blocks, true, e) ||
-      ((!first || setting->stacks) && take_records(c, s.allocations, s.n_allocations, false, e)) ||
+      ((all || setting->steady || setting->memcheck) && take_blocks(c, &s, e)) ||
+      ((all || setting->stacks) && take_allocations(c, &s, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
   return init ? release(c, setting, e) : 0;

@@ -249,7 +249,7 @@ static int hold_against(struct work *w, struct capture *c, bool thawed, const ch
 static int prove_live(struct work *w, const char *path, struct error *e)
 {
   const unsigned n = w->n_keyed ? KEYED_PROOFS : PROOFS;
-  if (at_once(w) > 1 && !w->o->quiet) {
+  if (at_once(w, 1) > 1 && !w->o->quiet) {
     take_ahead(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true);
     look_ahead(w);
   }
@@ -343,7 +343,8 @@ static void fall_back_ahead(struct work *w, const char *path)
   w->back.fixed = false;
   if (limit < w->back.time_limit)
     w->back.time_limit = (int)limit;
-  if (w->plan.fallback && at_once(w) > 1)
+  /* the image, and the frozen library, which has its file's pages as well while it copies them */
+  if (w->plan.fallback && at_once(w, 3) > 0 && processors() > 1)
     capture_ahead(&w->fallback, &w->back, &w->frozen, path, &setting, false);
 }
 

@@ -174,6 +174,8 @@ static struct record *room(void)
   return p == MAP_FAILED ? NULL : p;
 }
 
+static size_t layout_size;
+
 /* The layout of the heap, if turf has left one: before the library is there, and leaving no descriptor. */
 static const struct urf_layout *take_layout(void)
 {
@@ -190,6 +192,7 @@ static const struct urf_layout *take_layout(void)
     at += (size_t)n;
   }
   close(URF_LAYOUT_FD);
+  layout_size = size;
   return p == MAP_FAILED ? NULL : (const void *)p;
 }
 
@@ -414,6 +417,9 @@ static void release(unsigned long address, size_t size)
     (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
   (void)madvise(allocations, RECORDS * sizeof *allocations, MADV_DONTNEED);
   (void)madvise(blocks, RECORDS * sizeof *blocks, MADV_DONTNEED);
+  if (handshake.layout)
+    (void)munmap((void *)(uintptr_t)handshake.layout, layout_size);
+  handshake.layout = NULL;
 }
 
 static void obey(void *library, const struct link_map *map, char *line)

@@ -50,17 +50,16 @@ void runs_forget(struct work *w)
     region_free(&w->runs[r].region);
 }
 
-/* In memory there are then the first run's region or the image, and the regions of so many hosts: no more
- * than three times the image, or a bit more than that. */
-size_t at_once(const struct work *w)
+/* In memory there are then what is held, and so many hosts, with their books: no more than three times the
+ * image, or a bit more than that. */
+size_t at_once(const struct work *w, unsigned held)
 {
-  enum { MORE = 100 << 20 };
+  enum { IMAGES = 3, MORE = 100 << 20 };
   const struct capture *c = &w->runs[0];
-  const uint64_t size = c->used < c->size ? c->used : c->size, left = memory_left();
+  const uint64_t size = c->used < c->size ? c->used : c->size, left = memory_left() / 2;
+  const uint64_t room = (IMAGES - held) * size + MORE;
   uint64_t n = processors();
-  if (size && n > 2 + MORE / size)
-    n = 2 + MORE / size;
-  while (n > 1 && n * size > left / 2)
+  while (n && n * c->used > (room < left ? room : left))
     n--;
   return (size_t)n;
 }
@@ -158,7 +157,7 @@ int learn(struct work *w, const char *path, struct error *e)
 static int take_run(struct work *w, size_t n, struct error *e)
 {
   struct capture *c = &w->runs[w->n];
-  const size_t number = w->n ? at_once(w) : 1;
+  const size_t number = w->n ? at_once(w, 1) : 0;
   for (size_t i = w->n; number > 1 && i < n && i < w->n + number; i++)
     take_ahead(w, &w->runs[i], i, w->lib.path, &w->lib, (unsigned)i + 1, true);
   progress(w, "run", w->n + 1, n);

@@ -464,8 +464,9 @@ struct mapped {
 };
 
 struct allocation {
-  uint64_t start, size, caller; /* link-time; caller is 0 outside the library */
-  unsigned char how;            /* the logarithm of the alignment, or URF_HOW_... */
+  uint64_t start, size; /* link-time */
+  uint64_t caller : 56; /* the same; 0 outside the library */
+  uint64_t how : 8;     /* the logarithm of the alignment, or URF_HOW_... */
 };
 
 /* Who made an allocation: the addresses that the calls return to, run-time, innermost first. */

@@ -46,8 +46,9 @@ int learn(struct work *w, const char *path, struct error *e);
 /* Starts what a take with the same arguments will wait for, if there is nothing in *c yet. */
 void take_ahead(struct work *w, struct capture *c, size_t n_before, const char *path,
                 const struct library *lib, unsigned seed, bool init);
-/* How many processes may run init at a time, as far as processors and memory go. */
-size_t at_once(const struct work *w);
+/* How many processes may run init at a time, as far as processors and memory go, in which the image is held
+ * so many times already. */
+size_t at_once(const struct work *w, unsigned held);
 /* Frees the runs and the plan. */
 void runs_free(struct work *w);
 /* Frees the bytes of the runs' regions, when no more than the plan is wanted of them. */
