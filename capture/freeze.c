@@ -462,8 +462,11 @@ static int pipeline(struct work *w, bool writes, struct error *e)
  * what is random would come out the same in some by chance. */
 static int freeze_plain(struct work *w, bool writes, struct error *e)
 {
-  struct work again = {
-      .o = w->o, .started = w->started, .cache = module_cache_new(), .plain = w->plain};
+  struct work again = {.o = w->o,
+                       .started = w->started,
+                       .cache = module_cache_new(),
+                       .plain = w->plain,
+                       .no_layout = true};
   w->plain = NULL;
   work_free(w);
   error_free(e);

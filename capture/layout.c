@@ -67,10 +67,15 @@ static bool has_pointers(const struct learned *l, uint64_t start, uint64_t size)
 {
   const struct capture *c = l->c;
   const unsigned word = c->lib->word;
-  const unsigned char *at = c->region.own + (start - c->lib->note.data);
-  for (const unsigned char *end = at + size; size >= word && at <= end - word; at++)
-    if (is_target(l, get_word(at, word)))
-      return true;
+  unsigned char bytes[PAGE + 8];
+  for (uint64_t at = 0; at + word <= size;
+       at += PAGE) { /* a page of words, and where the last one ends */
+    const size_t n = size - at < PAGE + word - 1 ? size - at : PAGE + word - 1;
+    region_read(&c->region, start - c->lib->note.data + at, n, bytes);
+    for (size_t i = 0; i + word <= n; i++)
+      if (is_target(l, get_word(bytes + i, word)))
+        return true;
+  }
   return false;
 }
 
@@ -180,8 +185,9 @@ static void put_step(struct places *p, size_t i, const struct learned *l)
   const unsigned how = l->c->allocations.at[i].how;
   struct urf_step *step = &p->layout->steps[i];
   if (how == URF_HOW_MAPPING) {
-    step->at = p->layout->size + URF_STEP_MAPPING;
-    p->layout->size += step->size;
+    const uint64_t at = page_up(p->lib->note.heap + p->layout->size) - p->lib->note.heap;
+    step->at = at + URF_STEP_MAPPING;
+    p->layout->size = at + step->size;
   } else if (how == URF_HOW_AREA)
     step->at = put_block(p, step->size, 16) + URF_STEP_AREA;
   else
@@ -196,14 +202,26 @@ static void put_all(struct places *p, const struct learned *l, enum fate fate)
       put_step(p, i, l);
 }
 
-static void find_places(struct places *p, const struct learned *l)
+/* What is left has its place already, but for some. */
+static void keep_places(struct places *p, struct learned *l, const struct urf_layout *before)
+{
+  p->layout->size = before->size;
+  for (uint64_t i = 0; i < before->n; i++) {
+    p->layout->steps[i] = before->steps[i];
+    if (before->steps[i].at)
+      l->fates[i] = GONE;
+  }
+}
+
+static void find_places(struct places *p, struct learned *l, const struct urf_layout *before)
 {
   const struct capture *c = l->c;
   for (size_t i = 0; i < c->allocations.n; i++) {
     const struct allocation *a = &c->allocations.at[i];
     p->layout->steps[i].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
   }
-  p->layout->size = page_up(p->lib->note.heap) - p->lib->note.heap;
+  if (before)
+    keep_places(p, l, before);
   put_all(p, l, MAPPING_PLAIN);
   put_all(p, l, MAPPING_POINTERS);
   if (p->layout->size < p->lib->word)
@@ -212,8 +230,10 @@ static void find_places(struct places *p, const struct learned *l)
   put_all(p, l, LEFT_PLAIN);
 }
 
-bool layout_make(struct bytes *out, struct left *left, const struct capture *c)
+bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
+                 const struct layout *before)
 {
+  const struct urf_layout *kept = before ? (const void *)before->bytes.at : NULL;
   const size_t n = c->allocations.n, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
   struct learned l = {.c = c, .fates = xalloc(n), .sizes = xalloc(n * sizeof *l.sizes)};
   struct places p = {.lib = c->lib, .layout = xalloc(size)};
@@ -224,13 +244,13 @@ bool layout_make(struct bytes *out, struct left *left, const struct capture *c)
   find_mappings(&l);
   count_left(left, &l);
   p.layout->n = n;
-  find_places(&p, &l);
+  find_places(&p, &l, kept && kept->n == n ? kept : NULL);
   put_bytes(out, p.layout, size);
   free(p.layout);
   free(l.fates);
   free(l.sizes);
   free(l.targets.at);
-  return known;
+  return known && (!kept || kept->n == n);
 }
 
 /* for the host program */
@@ -238,6 +258,7 @@ bool layout_make(struct bytes *out, struct left *left, const struct capture *c)
 int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e)
 {
   struct layout *l = xalloc(sizeof *l);
+  l->bytes = *bytes;
   l->fd = memfd_create("layout", MFD_CLOEXEC);
   for (size_t at = 0; l->fd >= 0 && at < bytes->n;) {
     ssize_t n = write(l->fd, bytes->at + at, bytes->n - at);
@@ -245,6 +266,7 @@ int layout_new(struct layout **layout, const struct bytes *bytes, struct error *
       break;
     at += n > 0 ? (size_t)n : 0;
     if (at == bytes->n) {
+      layout_free(*layout);
       *layout = l;
       return 0;
     }
@@ -257,6 +279,8 @@ void layout_free(struct layout *layout)
 {
   if (layout && layout->fd >= 0)
     close(layout->fd);
+  if (layout)
+    free(layout->bytes.at);
   free(layout);
 }
 
@@ -266,8 +290,8 @@ char *layout_strayed(const struct capture *c)
       [URF_STRAY_SIZE] = "asked for another size than in the run before",
       [URF_STRAY_MORE] = "was not made in the run before",
       [URF_STRAY_FEWER] = "was made in the run before, and not again",
-      [URF_STRAY_FREED] = "is where a block was gone that the run before had left",
-      [URF_STRAY_LEFT] = "was the last, and a block was left that was gone in the run before",
+      [URF_STRAY_LEFT] =
+          "was the last, and again a block was left that was gone in the runs before",
       [URF_STRAY_ROOM] = "did not fit into the reserve of the heap, with what is gone by the end "
                          "apart from what is left",
   };

@@ -6,7 +6,7 @@
 
 #include "work.h"
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, LESSONS = 4 };
 
 void runs_free(struct work *w)
 {
@@ -83,12 +83,26 @@ void take_ahead(struct work *w, struct capture *c, size_t n_before, const char *
     capture_ahead(c, w->o, lib, path, &setting, init);
 }
 
+/* What init does may hang on where blocks lie, in one with tables that are sorted by addresses: then
+ * others are left.  They get places, too; that the rest keeps its own makes it likely to be enough. */
+static bool learn_more(struct work *w, const struct capture *c, struct error *e)
+{
+  struct bytes bytes = {0};
+  struct left left;
+  if (layout_make(&bytes, &left, c, w->layout)) {
+    w->left = left;
+    return !layout_new(&w->layout, &bytes, e);
+  }
+  free(bytes.at);
+  return false;
+}
+
 /* A capture whose displacements are all its own, with respect to those before it. */
 int take(struct work *w, struct capture *c, size_t n_before, const char *path,
          const struct library *lib, unsigned seed, bool init, struct error *e)
 {
   struct setting setting = setting_of(w, c, n_before, path, lib, seed, init);
-  int status = -1;
+  int status = -1, lessons = LESSONS;
   for (unsigned try = 0; try < TRIES && status; try++, setting.seed += SEEDS) {
     error_free(e);
     if (!c->ahead)
@@ -96,6 +110,12 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
     if (capture_take(c, w->o, lib, path, &setting, like(w, n_before), init, w->cache, e))
       return setting.layout && e->status == REFUSED ? lose_layout(w, "init did not succeed with it")
                                                     : -1;
+    if (c->strayed == URF_STRAY_LEFT && !n_before && lessons-- && learn_more(w, c, e)) {
+      setting.layout = w->layout;
+      setting.seed -= SEEDS;
+      try--;
+      continue;
+    }
     char *strayed = layout_strayed(c);
     if (strayed) {
       lose_layout(w, strayed);
@@ -133,6 +153,10 @@ int learn(struct work *w, const char *path, struct error *e)
   struct capture c = {0};
   struct bytes bytes = {0};
   int status;
+  if (!w->no_layout) {
+    free(w->plain);
+    w->plain = NULL;
+  }
   if (!w->plain && names_places(&w->policy))
     w->plain = xstrdup("the policy names bytes of the heap by where they lie in that");
   w->align = w->align > w->lib.align ? w->align : w->lib.align;
@@ -144,12 +168,13 @@ int learn(struct work *w, const char *path, struct error *e)
     w->align = c.align; /* now that it is known what init needs */
     capture_free(&c);
   }
-  if (!status && !layout_make(&bytes, &w->left, &c) && !w->plain)
+  if (!status && !layout_make(&bytes, &w->left, &c, NULL) && !w->plain)
     w->plain = xstrdup("its heap has blocks that nobody has asked for");
   if (!status && !w->plain)
     status = layout_new(&w->layout, &bytes, e);
+  else
+    free(bytes.at);
   capture_free(&c);
-  free(bytes.at);
   return status;
 }
 
@@ -249,18 +274,38 @@ static int bind_policy(struct work *w, struct error *e)
   return w->layout ? lose_layout(w, "with another, the policy does not fit") : -1;
 }
 
+static int run_all(struct work *w, struct error *e)
+{
+  runs_free(w);
+  for (size_t i = 0; i < w->policy.lines.n; i++)
+    w->policy.lines.at[i].used = false;
+  return take_runs(w, e) || bind_policy(w, e) || compare_runs(w, e) || find_causes(w, e) ||
+                 find_unwritten(w, e)
+             ? -1
+             : 0;
+}
+
+static void drop_layout(struct work *w)
+{
+  layout_free(w->layout);
+  w->layout = NULL;
+}
+
+/* With a layout, if init keeps to it at such addresses. */
 static int run_aligned(struct work *w, uint64_t align, struct error *e)
 {
   runs_free(w);
-  layout_free(w->layout);
-  w->layout = NULL;
+  drop_layout(w);
   w->align = align;
-  for (size_t i = 0; i < w->policy.lines.n; i++)
-    w->policy.lines.at[i].used = false;
-  return learn(w, w->lib.path, e) || take_runs(w, e) || bind_policy(w, e) || compare_runs(w, e) ||
-                 find_causes(w, e) || find_unwritten(w, e)
-             ? -1
-             : 0;
+  if (learn(w, w->lib.path, e))
+    return -1;
+  int status = run_all(w, e);
+  if (status && w->plain && w->layout) {
+    drop_layout(w);
+    error_free(e);
+    status = run_all(w, e);
+  }
+  return status;
 }
 
 /* A table keyed by addresses comes out the same where all addresses are equal modulo some power of two.

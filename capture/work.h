@@ -23,8 +23,9 @@ struct work {
   uint64_t align;        /* of the library's addresses in the runs */
   struct layout *layout; /* that all processes get which run init, or NULL */
   struct left left;
-  char *plain; /* why there is none */
-  bool unlike; /* what init allocates and protects is not the same in every run */
+  char *plain;    /* why there is none */
+  bool no_layout; /* nor shall there be one */
+  bool unlike;    /* what init allocates and protects is not the same in every run */
   /* places of some words that depend on addresses, or come by themselves; how many of the former */
   struct bytes keyed, own;
   size_t n_keyed;

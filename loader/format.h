@@ -213,8 +213,7 @@ enum urf_stray {
   URF_STRAY_SIZE,  /* the step asked for another size or alignment than it did before */
   URF_STRAY_MORE,  /* there were more steps, */
   URF_STRAY_FEWER, /* or fewer */
-  URF_STRAY_FREED, /* a block is gone that was left before, */
-  URF_STRAY_LEFT,  /* or the other way round */
+  URF_STRAY_LEFT,  /* a block is left that was gone before */
   URF_STRAY_ROOM   /* the reserve is too small for it */
 };
 

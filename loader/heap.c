@@ -10,7 +10,8 @@
  * free: it goes back to the untouched memory.
  *
  * With a layout, which an earlier run has taught, what will be left in the end has its place in front of
- * that area, and is never moved, cut or merged; what will be gone goes into it. */
+ * that area, and is never moved, cut or merged, nor is its place used again; what will be gone goes into
+ * the area. */
 
 #include <string.h>
 
@@ -376,11 +377,8 @@ static int resize(struct heap *h, void *p, size_t size)
 int heap_resize(struct heap *h, void *p, size_t size)
 {
   const struct urf_step *s = next_step(h);
-  if (is_laid_out(h, p)) {
-    stray(h, URF_STRAY_FREED);
-    return 0;
-  }
-  if ((s && s->at) || !resize(h, p, size)) /* it has a place, or a new one has to be found */
+  if (is_laid_out(h, p) || (s && s->at) ||
+      !resize(h, p, size)) /* it has a place, or a new one has to be found */
     return 0;
   h->step++;
   return 1;
@@ -395,12 +393,11 @@ static void give_back(struct heap *h, void *p)
 
 void heap_free(struct heap *h, void *p)
 {
-  if (!is_laid_out(h, p)) {
+  if (is_laid_out(h, p)) {
+    memset(p, 0, heap_usable(p));
+    block_of(p)->head |= FREE;
+  } else
     give_back(h, p);
-    return;
-  }
-  memset(p, 0, heap_usable(p));
-  stray(h, URF_STRAY_FREED);
 }
 
 size_t heap_usable(const void *p)
@@ -487,9 +484,7 @@ static void merge_spans(struct heap *h)
       give_back(h, t);
     } else if (!s->used && (uintptr_t)s->owner == s->lo && (!t || t->owner != s->owner)) {
       *at = t;
-      if (is_laid_out(h, s->owner))
-        stray(h, URF_STRAY_FREED);
-      else
+      if (!is_laid_out(h, s->owner))
         give_back(h, s->owner);
       give_back(h, s);
     } else
@@ -517,12 +512,13 @@ void heap_unmap(struct heap *h, uintptr_t start, size_t len)
 }
 
 /* Calls f for each block that the layout has placed, until it returns 1. */
-static int each_laid_out(struct heap *h, int (*f)(uintptr_t at, size_t size, void *), void *arg)
+static int each_laid_out(struct heap *h,
+                         int (*f)(uintptr_t at, size_t size, enum urf_step_kind, void *), void *arg)
 {
   const uint64_t n = h->strayed ? h->strayed_at : h->step;
   for (uint64_t i = 0; h->layout && i < n; i++) {
     const struct urf_step *s = &h->layout->steps[i];
-    if (s->at && f(place_of(h, s), room_of(s), arg))
+    if (s->at && f(place_of(h, s), room_of(s), s->at % URF_STEP_KINDS, arg))
       return 1;
   }
   return 0;
@@ -532,8 +528,9 @@ struct range {
   uintptr_t lo, hi;
 };
 
-static int has_range(uintptr_t at, size_t size, void *arg)
+static int has_range(uintptr_t at, size_t size, enum urf_step_kind kind, void *arg)
 {
+  (void)kind;
   const struct range *r = arg;
   return r->lo >= at && r->hi <= at + size;
 }
@@ -641,19 +638,28 @@ struct seal {
   void (*block)(void *, uintptr_t, enum urf_block_kind);
 };
 
-static int seal_laid_out(uintptr_t at, size_t size, void *arg)
+static int seal_laid_out(uintptr_t at, size_t size, enum urf_step_kind kind, void *arg)
 {
   const struct seal *seal = arg;
-  seal->block((void *)at, size, URF_BLOCK_USED);
+  if (kind == URF_STEP_MAPPING) /* see seal_spans */
+    return 0;
+  struct heap_block *b = block_of((void *)at);
+  if (b->head & FREE)
+    b->head = 0;
+  else
+    seal->block((void *)at, size, URF_BLOCK_USED);
   return 0;
 }
 
+/* The spans of a block lie side by side. */
 static void seal_spans(struct heap *h, const struct seal *seal)
 {
   for (struct heap_span *s = h->spans, *next; s; s = next) {
     next = s->next;
     if (s->used)
       seal->block((void *)s->lo, s->hi - s->lo, URF_BLOCK_MAPPED);
+    if (is_laid_out(h, s->owner) && (!next || next->owner != s->owner))
+      seal->block(s->owner, s->hi - (uintptr_t)s->owner, URF_BLOCK_USED);
     give_back(h, s);
   }
   h->spans = 0;

@@ -242,7 +242,7 @@ static struct urf_layout *learn(struct left *left)
   memcpy(&c.allocations, &steps, sizeof steps);
   memcpy(&c.blocks, &blocks, sizeof blocks);
   memcpy(&c.mapped, &mapped, sizeof mapped);
-  MUST(layout_make(&out, left, &c));
+  MUST(layout_make(&out, left, &c, NULL));
   return (struct urf_layout *)out.at;
 }
 
@@ -308,15 +308,17 @@ static void attack(const struct urf_layout *layout)
 {
   struct urf_layout *other;
   const size_t size = sizeof *layout + layout->n * sizeof *layout->steps;
-  /* a survivor goes */
-  for (int m = 0; m < 2; m++) {
+  for (int m = 0; m < 2; m++) { /* a survivor goes: its place is empty */
     const int left = some_left(m);
     if (left < 0)
       continue;
+    const size_t n = places[left].size;
     ops[n_ops++] = (struct op){.kind = FREE, .slot = left};
-    strays(layout, URF_STRAY_FREED);
+    strays(layout, URF_STRAY_NONE);
+    for (size_t k = 0; k < n; k++)
+      MUST(!places[left].p[k]);
+    MUST(heap.top == (uintptr_t)area + layout->size);
     n_ops--;
-    run(NULL);
   }
   /* one more, and one less; of another size; what was gone is left */
   ops[n_ops++] = (struct op){.kind = BRK, .slot = -1, .size = 1 << 20};
