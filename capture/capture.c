@@ -554,8 +554,6 @@ static int finish(struct capture *c, const struct options *o, const struct libra
                   struct module_cache *cache, struct error *e)
 {
   struct sealed s = {0};
-  const bool all =
-      !first; /* of the others nobody asks where blocks are, unless it is to compare them */
   if (!c->process || take_loaded(c, lib, e) || (init && run_inits(c, o, lib, e)) ||
       seal(c, lib, init, &s, e) || (init && (check_front(c, lib, e) || take_cpu(c, e))) ||
       (setting->watched && take_world(c, e)))
@@ -565,6 +563,8 @@ static int finish(struct capture *c, const struct options *o, const struct libra
   if (init && s.align > c->align)
     c->align = s.align;
   take_made(c);
+  /* of the others nobody asks where blocks are, unless it is to compare them, or to mend the layout */
+  const bool all = !first || c->strayed;
   if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, first, e) ||
       ((all || setting->steady || setting->memcheck) && take_blocks(c, &s, e)) ||
       ((all || setting->stacks) && take_allocations(c, &s, e)) ||

@@ -513,6 +513,15 @@ static void learn_slots(struct plan *plan, const struct capture *live)
   }
 }
 
+/* The layout, as the first run of the freeze had it. */
+static int learn_again(struct work *w, const char *path, struct error *e)
+{
+  const int status =
+      learn(w, path, e) || take(w, &w->runs[0], 0, path, &w->lib, 1, true, e) ? -1 : 0;
+  capture_free(&w->runs[0]);
+  return status;
+}
+
 /* w->lib is the turf library that was inside the file. */
 static int verify_work(struct work *w, struct options *o, struct error *e)
 {
@@ -531,7 +540,7 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
   library_rename(&w->lib, path);
   w->align = w->frozen.note.align;
   o->fixed = w->frozen.note.flags & URF_FIXED;
-  if ((o->laid_out && learn(w, temporary[1], e)) ||
+  if ((o->laid_out && learn_again(w, temporary[1], e)) ||
       take(w, &w->runs[0], 0, temporary[1], &w->lib, PROOF_SEED, true, e))
     return -1;
   learn_slots(&w->plan, &w->runs[0]);

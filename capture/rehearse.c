@@ -6,7 +6,7 @@
 
 #include "work.h"
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, LESSONS = 4 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TRIES = 8, LESSONS = 8 };
 
 void runs_free(struct work *w)
 {
