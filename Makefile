@@ -26,7 +26,7 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 	-fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE -D__NO_INLINE__ -fexceptions $(call known,-fcf-protection) \
 	-ffunction-sections -Iloader -Iloader/$(MACHINE)
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
-TURF_LIBS = -ldw -lelf -ljansson -lxxhash
+TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 # The host is a program of its own.

@@ -15,9 +15,6 @@ static const char *const names[] = {"getauxval",
                                     "__x86_get_cpu_features",
                                     "_dl_x86_get_cpu_features"};
 
-/* The instruction that asks, cpuid; the loader's own is marked. */
-static const unsigned char instruction[2] = {0x0f, 0xa2};
-
 static char *place_in(const struct library *lib, uint64_t address)
 {
   const struct symbol *s = library_symbol(lib, address);
@@ -25,40 +22,82 @@ static char *place_in(const struct library *lib, uint64_t address)
            : xprintf("the code at 0x%" PRIx64, address);
 }
 
-/* The first such place in n bytes of code from at on, or n. */
-static size_t find(const unsigned char *code, size_t n, size_t at)
+/* The loader's own are marked. */
+static void drop_own(const struct code *code, struct offsets *list)
 {
   static const char mark[] = URF_CPU_MARK;
-  const size_t marked = sizeof mark - 1;
-  for (size_t i = at; i + sizeof instruction <= n; i++)
-    if (memcmp(code + i, instruction, sizeof instruction) == 0 &&
-        (i < marked || memcmp(code + i - marked, mark, marked) != 0))
-      return i;
-  return n;
+  const size_t marked = sizeof mark - 1, n = list->list.n;
+  list->list.n = 0;
+  for (size_t i = 0; i < n; i++) {
+    const uint64_t at = list->list.at[i];
+    if (at < marked || memcmp(code->at + at - marked, mark, marked) != 0)
+      list->list.at[list->list.n++] = at;
+  }
 }
 
 /* Of several places, which may be parts of other instructions, the one to name. */
-static size_t choose(const struct library *lib, const unsigned char *code, size_t n, uint64_t lo)
+static uint64_t choose(const struct library *lib, const struct offsets *list)
 {
-  const size_t first = find(code, n, 0);
-  for (size_t at = first; at < n; at = find(code, n, at + 1)) {
-    const struct symbol *s = library_symbol(lib, lo + at);
+  for (size_t i = 0; i < list->list.n; i++) {
+    const struct symbol *s = library_symbol(lib, lib->lo + list->list.at[i]);
     if (s && strstr(s->name, "cpu"))
-      return at;
+      return list->list.at[i];
   }
-  return first;
+  return list->list.at[0];
 }
 
-static int look_in(struct capture *c, const struct mapping *m, char **seen, struct error *e)
+static void add_parts(struct code *code, const struct capture *c)
 {
-  const uint64_t lo = m->lo - c->bias, end = c->lib->note.data;
-  const size_t size = (m->hi - c->bias < end ? m->hi - c->bias : end) - lo;
-  unsigned char *code = xalloc(size);
-  int status = capture_read(c, lo, size, code, e);
-  size_t at = status ? size : choose(c->lib, code, size, lo);
-  if (at < size)
-    *seen = place_in(c->lib, lo + at);
-  free(code);
+  const uint64_t lo = c->bias + c->lib->lo, end = lo + code->size;
+  for (size_t i = 0; i < c->mappings.n; i++) {
+    const struct mapping *m = &c->mappings.at[i];
+    if (m->prot & 4 && m->lo >= lo && m->lo < end)
+      *PUSH(&code->parts) = (struct range){m->lo - lo, (m->hi < end ? m->hi : end) - m->lo};
+  }
+}
+
+/* Where instructions begin: functions, and what words in front of the heap lead to. */
+static int add_starts(struct code *code, struct capture *c, struct error *e)
+{
+  const struct library *lib = c->lib;
+  const size_t size = lib->note.heap - lib->note.data;
+  unsigned char *region = xalloc(size);
+  int status = capture_read(c, lib->note.data, size, region, e);
+  for (size_t i = 0; i < lib->symbols.n; i++)
+    if (lib->symbols.at[i].function)
+      code_add_start(code, lib->symbols.at[i].value - lib->lo);
+  code_add_start(code, lib->init - lib->lo);
+  if (lib->unwind)
+    code_add_unwind(code, lib->unwind - lib->lo);
+  code_add_words(code, code->at, code->size, c->bias + lib->lo);
+  if (!status)
+    code_add_words(code, region, size, c->bias + lib->lo);
+  free(region);
+  return status;
+}
+
+static int look_at_code(struct capture *c, char **seen, struct error *e)
+{
+  const struct library *lib = c->lib;
+  const size_t size = lib->note.data - lib->lo;
+  unsigned char *image = xalloc(size);
+  struct code code = {.at = image, .size = size};
+  struct offsets places = {0};
+  int status = capture_read(c, lib->lo, size, image, e);
+  if (!status) {
+    add_parts(&code, c);
+    code_find(&code, &places);
+    drop_own(&code, &places);
+  }
+  if (!status && places.list.n)
+    status = add_starts(&code, c, e);
+  if (!status && places.list.n)
+    status = code_sift(&code, &places, e);
+  if (!status && places.list.n)
+    *seen = place_in(lib, lib->lo + choose(lib, &places));
+  free(places.list.at);
+  code_free(&code);
+  free(image);
   return status;
 }
 
@@ -68,12 +107,8 @@ int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct
   for (size_t i = 0; i < sizeof names / sizeof *names && !plan->cpu_seen; i++)
     if (library_needs(lib, names[i], ""))
       plan->cpu_seen = xstrdup(names[i]);
-  for (size_t i = 0; i < c->mappings.n && !plan->cpu_seen; i++) {
-    const struct mapping *m = &c->mappings.at[i];
-    if (m->prot & 4 && m->lo >= c->bias + lib->lo && m->lo < c->bias + lib->note.data &&
-        look_in(c, m, &plan->cpu_seen, e))
-      return -1;
-  }
+  if (!plan->cpu_seen && look_at_code(c, &plan->cpu_seen, e))
+    return -1;
   if (plan->cpu_seen && !outside_accepts(policy, "cpu"))
     memcpy(plan->cpu, c->cpu, sizeof plan->cpu);
   return 0;

@@ -50,6 +50,8 @@ static int read_image(struct reader *r)
     const GElf_Phdr *p = &r->f.segments[i];
     if (p->p_type == PT_TLS)
       lib->tls_size = p->p_memsz;
+    if (p->p_type == PT_GNU_EH_FRAME)
+      lib->unwind = p->p_vaddr;
     if (p->p_type != PT_LOAD || !p->p_memsz)
       continue;
     if (p->p_vaddr < lib->lo)

@@ -190,6 +190,7 @@ struct library {
   uint64_t align;     /* every load address of it is a multiple: of a page, or of p_align */
   uint64_t file_size;
   uint64_t init, init_array_size; /* DT_INIT, DT_INIT_ARRAYSZ (gABI), 0 for none */
+  uint64_t unwind;                /* address of .eh_frame_hdr, 0 for none */
   struct urf_note note;           /* in the byte order of this machine */
   /* note.data up to the end of the heap: of the whole reserve, or of the used heap when frozen */
   uint64_t region_size;
@@ -846,6 +847,31 @@ size_t outside_check(FILE *f, FILE *suggestions, const struct capture *c, struct
 bool outside_is_kind(const char *word);
 /* Whether a line of the policy (or NULL) accepts that kind of thing; marks the line. */
 bool outside_accepts(struct policy *policy, const char *word);
+
+/* code.c: places in code that look like an instruction which asks for the CPU's features; those sorted out
+ * that are the inside of another one.  Offsets are from the start of the image. */
+struct offsets {
+  LIST(uint64_t) list;
+};
+struct code {
+  const unsigned char
+      *at; /* size bytes of the image as it is loaded, gaps between segments included */
+  uint64_t size;
+  LIST(struct range) parts; /* that can be executed; to be there before anything is added */
+  struct offsets starts;    /* where functions begin */
+  struct offsets roots;     /* where other instructions may begin that are not branched to */
+};
+/* All ignore what is in no part.  The second: what .eh_frame_hdr (LSB core, "Exception frames") at table says;
+ * the third: addresses in n bytes, bias above link-time ones, less the image's own start. */
+void code_add_start(struct code *c, uint64_t at);
+void code_add_unwind(struct code *c, uint64_t table);
+void code_add_words(struct code *c, const unsigned char *words, size_t n, uint64_t bias);
+/* Adds to list where an instruction that asks may stand, in order. */
+void code_find(const struct code *c, struct offsets *list);
+/* Leaves those of a list in order that cannot be sorted out; sorts c->starts. */
+int code_sift(struct code *c, struct offsets *list, struct error *e);
+/* The caller owns at. */
+void code_free(struct code *c);
 
 /* cpu.c: sets plan->cpu, to nothing when the policy (or NULL) says so, and plan->cpu_seen, by a live
  * capture */
