@@ -82,14 +82,14 @@ def quartiles(row):
 def print_machine(facts):
     for name, value in facts.items():
         print(f"{name:<12}{value}")
-    print(f"\n{'':22}{'':44}{'a':>11}{'b':>10}         a / b  (quartiles)            target")
+    print(f"\n{'':25}{'':44}{'a':>11}{'b':>10}         a / b  (quartiles)            target")
 
 
 def print_row(row):
     if row.ratio is None:
-        print(f"{row.series:22}{row.what}: {row.note}", flush=True)
+        print(f"{row.series:25}{row.what}: {row.note}", flush=True)
         return
-    print(f"{row.series:22}{row.what:46}{number(row.a):>9}{number(row.b):>10} {row.unit:4}"
+    print(f"{row.series:25}{row.what:46}{number(row.a):>9}{number(row.b):>10} {row.unit:4}"
           f"{number(row.ratio):>9}  {quartiles(row):22}{verdict(row):18}{row.note}".rstrip(), flush=True)
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # make bench: each of its quick lines is a number, whatever that is on this machine; and what does not hold
 # the words that it should is not measured.
+# timeout: 300
 # configs: gcc-bfd-glibc
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../lib.sh"
