@@ -321,7 +321,8 @@ static int check_room(struct capture *c, struct error *e)
     return 0;
   return fail(e, SYSTEM,
               "%s: its state after init has %" PRIu64 " MiB; to freeze it takes %" PRIu64
-              " MiB of memory more, and there are %" PRIu64,
+              " MiB of memory more, and there are %" PRIu64
+              ": free some, or freeze it where there is more",
               c->lib->path, image >> 20, wanted >> 20, left >> 20);
 }
 
