@@ -372,8 +372,11 @@ static int write_and_prove(struct work *w, struct error *e)
       library_read(&w->frozen, temporary[0], e))
     return -1;
   library_rename(&w->frozen, output);
-  free(w->frozen.data); /* nobody asks for it: the plan has the image */
-  w->frozen.data = NULL;
+  /* nobody asks for these: the plan has the image, and the table has been written */
+  free(w->frozen.data);
+  free(w->frozen.table);
+  free(w->table.bytes.at);
+  w->frozen.data = w->frozen.table = w->table.bytes.at = NULL;
   fall_back_ahead(w, temporary[0]);
   if (prove_frozen(w, temporary[0], e) || prove_fallback(w, temporary[0], e) ||
       write_commit(temporary[0], output, e))
