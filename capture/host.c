@@ -180,20 +180,11 @@ static size_t layout_size;
 static const struct urf_layout *take_layout(void)
 {
   struct stat st;
-  char *p = NULL;
   if (fstat(URF_LAYOUT_FD, &st))
     return NULL;
-  const size_t size = (size_t)st.st_size;
-  p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  for (size_t at = 0; p != MAP_FAILED && at < size;) {
-    ssize_t n = pread(URF_LAYOUT_FD, p + at, size - at, (off_t)at);
-    if (n <= 0)
-      _exit(1);
-    at += (size_t)n;
-  }
+  const void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, URF_LAYOUT_FD, 0);
   close(URF_LAYOUT_FD);
-  layout_size = size;
-  return p == MAP_FAILED ? NULL : (const void *)p;
+  return p == MAP_FAILED ? NULL : p;
 }
 
 static int say_module(struct dl_phdr_info *info, size_t size, void *unused)

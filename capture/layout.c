@@ -233,7 +233,7 @@ static void find_places(struct places *p, struct learned *l, const struct urf_la
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before)
 {
-  const struct urf_layout *kept = before ? (const void *)before->bytes.at : NULL;
+  const struct urf_layout *kept = before ? before->map : NULL;
   const size_t n = c->allocations.n, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
   struct learned l = {.c = c, .fates = xalloc(n), .sizes = xalloc(n * sizeof *l.sizes)};
   struct places p = {.lib = c->lib, .layout = xalloc(size)};
@@ -255,32 +255,43 @@ bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
 
 /* for the host program */
 
+static int write_all(int fd, const struct bytes *bytes)
+{
+  for (size_t at = 0; at < bytes->n;) {
+    ssize_t n = write(fd, bytes->at + at, bytes->n - at);
+    if (n < 0 && errno != EINTR)
+      return -1;
+    at += n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
 int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e)
 {
   struct layout *l = xalloc(sizeof *l);
-  l->bytes = *bytes;
+  l->size = bytes->n;
+  l->map = MAP_FAILED;
   l->fd = memfd_create("layout", MFD_CLOEXEC);
-  for (size_t at = 0; l->fd >= 0 && at < bytes->n;) {
-    ssize_t n = write(l->fd, bytes->at + at, bytes->n - at);
-    if (n < 0 && errno != EINTR)
-      break;
-    at += n > 0 ? (size_t)n : 0;
-    if (at == bytes->n) {
-      layout_free(*layout);
-      *layout = l;
-      return 0;
-    }
+  if (l->fd >= 0 && !write_all(l->fd, bytes))
+    l->map = mmap(NULL, l->size, PROT_READ, MAP_SHARED, l->fd, 0);
+  if (l->map == MAP_FAILED) {
+    fail_errno(e, "the layout of the heap", "cannot be handed on");
+    layout_free(l);
+    return -1;
   }
-  layout_free(l);
-  return fail_errno(e, "the layout of the heap", "cannot be handed on");
+  layout_free(*layout);
+  *layout = l;
+  return 0;
 }
 
 void layout_free(struct layout *layout)
 {
-  if (layout && layout->fd >= 0)
+  if (!layout)
+    return;
+  if (layout->map != MAP_FAILED)
+    munmap(layout->map, layout->size);
+  if (layout->fd >= 0)
     close(layout->fd);
-  if (layout)
-    free(layout->bytes.at);
   free(layout);
 }
 

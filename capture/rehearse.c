@@ -89,12 +89,12 @@ static bool learn_more(struct work *w, const struct capture *c, struct error *e)
 {
   struct bytes bytes = {0};
   struct left left;
-  if (layout_make(&bytes, &left, c, w->layout)) {
+  bool more = layout_make(&bytes, &left, c, w->layout);
+  if (more)
     w->left = left;
-    return !layout_new(&w->layout, &bytes, e);
-  }
+  more = more && !layout_new(&w->layout, &bytes, e);
   free(bytes.at);
-  return false;
+  return more;
 }
 
 /* A capture whose displacements are all its own, with respect to those before it. */
@@ -172,8 +172,7 @@ int learn(struct work *w, const char *path, struct error *e)
     w->plain = xstrdup("its heap has blocks that nobody has asked for");
   if (!status && !w->plain)
     status = layout_new(&w->layout, &bytes, e);
-  else
-    free(bytes.at);
+  free(bytes.at);
   capture_free(&c);
   return status;
 }

@@ -558,15 +558,16 @@ struct left {
 };
 
 struct layout {
-  struct bytes bytes; /* a struct urf_layout, */
-  int fd;             /* and the same for the host program */
+  int fd;    /* for the host programs, which share its memory, of a */
+  void *map; /* struct urf_layout */
+  size_t size;
 };
 
 /* The struct urf_layout for runs like c, appended to out; false when there is none.  before: NULL, or the layout that c had, to which places are added for what it did not expect to be
  * left. */
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before);
-/* Takes the bytes, and *layout's place, which may be NULL. */
+/* Takes *layout's place, which may be NULL. */
 int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e);
 void layout_free(struct layout *layout);
 /* Why the run has not been as the layout says; owned by the caller, or NULL. */
