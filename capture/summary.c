@@ -242,9 +242,10 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
   if (n->rethawed || n->transient)
     fprintf(f, "  %ju bytes set again by hooks and %ju left as they start, by policy\n",
             (uintmax_t)n->rethawed, (uintmax_t)n->transient);
-  fprintf(f,
-          "  %ju bytes in %ju blocks are left of what init allocated, %ju of them with pointers\n",
-          (uintmax_t)s->left->bytes, (uintmax_t)s->left->blocks, (uintmax_t)s->left->pointer_bytes);
+  if (s->left->blocks)
+    fprintf(
+        f, "  %ju bytes in %ju blocks are left of what init allocated, %ju of them with pointers\n",
+        (uintmax_t)s->left->bytes, (uintmax_t)s->left->blocks, (uintmax_t)s->left->pointer_bytes);
   if (s->plain)
     fprintf(f, "  the heap has its plain layout: %s\n", s->plain);
   fprintf(f, "  a load writes %ju of %ju pages\n", (uintmax_t)n->pages,
