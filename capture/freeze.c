@@ -18,9 +18,6 @@ enum { BAD_AT_MOST = 20 };
 /* Fresh inits that have to agree; with an alignment that chance may have made look sufficient. */
 enum { PROOFS = 1, KEYED_PROOFS = 4 };
 
-/* Of the proofs' processes: apart from those of all runs, see place_of_library in trace.c. */
-enum { PROOF_SEED = 5050 };
-
 /* The files to remove when things end before their time. */
 static char *temporary[2];
 

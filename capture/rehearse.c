@@ -12,6 +12,7 @@ void runs_free(struct work *w)
 {
   for (size_t i = 0; i < w->n; i++)
     capture_free(&w->runs[i]);
+  capture_free(&w->proof);
   free(w->runs);
   w->runs = NULL;
   w->n = 0;
@@ -55,11 +56,10 @@ void runs_forget(struct work *w)
 size_t at_once(const struct work *w, unsigned held)
 {
   enum { IMAGES = 3, MORE = 100 << 20 };
-  const struct capture *c = &w->runs[0];
-  const uint64_t size = c->used < c->size ? c->used : c->size, left = memory_left() / 2;
+  const uint64_t size = w->used < w->size ? w->used : w->size, left = memory_left() / 2;
   const uint64_t room = (IMAGES - held) * size + MORE;
   uint64_t n = processors();
-  while (n && n * c->used > (room < left ? room : left))
+  while (n && n * w->used > (room < left ? room : left))
     n--;
   return (size_t)n;
 }
@@ -105,7 +105,7 @@ int take(struct work *w, struct capture *c, size_t n_before, const char *path,
   int status = -1, lessons = LESSONS;
   for (unsigned try = 0; try < TRIES && status; try++, setting.seed += SEEDS) {
     error_free(e);
-    if (!c->ahead)
+    if (!c->ahead || c->align != setting.align)
       capture_free(c);
     if (capture_take(c, w->o, lib, path, &setting, like(w, n_before), init, w->cache, e))
       return setting.layout && e->status == REFUSED ? lose_layout(w, "init did not succeed with it")
@@ -173,17 +173,20 @@ int learn(struct work *w, const char *path, struct error *e)
   if (!status && !w->plain)
     status = layout_new(&w->layout, &bytes, e);
   free(bytes.at);
+  w->used = c.used;
+  w->size = c.size;
   capture_free(&c);
   return status;
 }
 
-/* The run with that number, while those behind it are started. */
+/* The next run, while those behind it, and the proof behind the last, are started. */
 static int take_run(struct work *w, size_t n, struct error *e)
 {
   struct capture *c = &w->runs[w->n];
-  const size_t number = w->n ? at_once(w, 1) : 0;
-  for (size_t i = w->n; number > 1 && i < n && i < w->n + number; i++)
-    take_ahead(w, &w->runs[i], i, w->lib.path, &w->lib, (unsigned)i + 1, true);
+  const size_t number = at_once(w, 1);
+  for (size_t i = w->n; number > 1 && i <= n && i < w->n + number; i++)
+    take_ahead(w, i < n ? &w->runs[i] : &w->proof, i, w->lib.path, &w->lib,
+               i < n ? (unsigned)i + 1 : PROOF_SEED, true);
   progress(w, "run", w->n + 1, n);
   const double before = seconds();
   int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
@@ -278,10 +281,11 @@ static int run_all(struct work *w, struct error *e)
   runs_free(w);
   for (size_t i = 0; i < w->policy.lines.n; i++)
     w->policy.lines.at[i].used = false;
-  return take_runs(w, e) || bind_policy(w, e) || compare_runs(w, e) || find_causes(w, e) ||
-                 find_unwritten(w, e)
-             ? -1
-             : 0;
+  if (take_runs(w, e) || bind_policy(w, e) || compare_runs(w, e))
+    return -1;
+  if (w->plan.findings.n) /* there is no room for it next to those that are to come */
+    capture_free(&w->proof);
+  return find_causes(w, e) || find_unwritten(w, e) ? -1 : 0;
 }
 
 static void drop_layout(struct work *w)

@@ -7,6 +7,9 @@
 /* Places of words that are named, where there may be many. */
 enum { PLACES = 4 };
 
+/* Of the proofs' processes: apart from those of all runs, see place_of_library in trace.c. */
+enum { PROOF_SEED = 5050 };
+
 struct work {
   const struct options *o;
   struct library lib; /* the turf library */
@@ -20,7 +23,9 @@ struct work {
   struct module_cache *cache;
   struct plan plan;
   struct table table;
-  uint64_t align;        /* of the library's addresses in the runs */
+  uint64_t align; /* of the library's addresses in the runs */
+  uint64_t used,
+      size; /* bytes of memory that a process has in which init has run, and of the region */
   struct layout *layout; /* that all processes get which run init, or NULL */
   struct left left;
   char *plain;    /* why there is none */
