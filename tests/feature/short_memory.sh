@@ -10,11 +10,13 @@
 cat >state.c <<'END'
 #include <stdint.h>
 #include <stdlib.h>
+#include <urf.h>
 enum { WORDS = 5 << 17, GAP = 3 << 17, SPARSE = 4 << 17 };
 static void **state;
 int urf_init(void);
 const char *wrong(void);
 void **where(void);
+unsigned long written(void);
 static void *word(uintptr_t i)
 {
   if (i < GAP ? i % 7 == 6 : i < SPARSE || i % 1100)
@@ -36,12 +38,14 @@ const char *wrong(void)
   return 0;
 }
 void **where(void) { return state; }
+unsigned long written(void) { return urf_stats().pages; }
 END
 
 # short RESTRICTION LIBRARY: says what is wrong, or whether the middle of the dense part is the file's
 cat >short.c <<'END'
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -104,6 +108,18 @@ static void restrict_to(const char *what, const char *file)
     exit(77);
 }
 
+/* Of the state's pages: those that are the process's own, proc_pid_pagemap(5). */
+static unsigned long private_pages(void **state)
+{
+  unsigned long n = 0, first = (unsigned long)state / 4096, end = (unsigned long)(state + (5 << 17)) / 4096 + 1;
+  int fd = open("/proc/self/pagemap", O_RDONLY);
+  unsigned long long entry;
+  for (; first < end && pread(fd, &entry, sizeof entry, (off_t)(first * sizeof entry)) == sizeof entry; first++)
+    n += entry >> 63 && !(entry >> 61 & 1);
+  close(fd);
+  return n;
+}
+
 int main(int argc, char **argv)
 {
   if (argc != 3)
@@ -116,6 +132,10 @@ int main(int argc, char **argv)
   void **(*where)(void) = (void **(*)(void))dlsym(library, "where");
   if (!wrong || !where || wrong())
     return printf("%s\n", wrong && where ? wrong() : "no symbols"), 1;
+  unsigned long (*written)(void) = (unsigned long (*)(void))dlsym(library, "written");
+  const unsigned long said = written ? written() : 0, are = private_pages(where());
+  if (strcmp(argv[1], "locked") && (said < are || said > are + 8))
+    return printf("%lu pages were written, it says %lu\n", are, said), 1;
   char line[4200];
   unsigned long lo, hi, at = (unsigned long)(where() + (1 << 17));
   FILE *f = fopen("/proc/self/maps", "r");
@@ -130,7 +150,7 @@ END
 # the kernel's headers, where the compiler does not see them
 $CC_CMD -O1 $WARN -D_GNU_SOURCE short.c -o short -ldl -idirafter /usr/include \
   -idirafter "/usr/include/$(uname -m)-linux-gnu"
-build_lib state.so state.c
+build_lib state.so state.c -- "-I$LIBDIR/../include"
 freeze state.so frozen.so
 
 # expect SAYS COMMAND...
