@@ -7,68 +7,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "turf.h"
+#include "capture.h"
 
 enum { PAGE = 4096, CHUNK = 64 * PAGE };
 
-struct module_cache {
-  LIST(struct cached {
-    char *path;
-    struct exports *exports;
-  })
-  files;
-};
-
-/* What the host sends per block and per allocation. */
-struct record {
-  uint64_t address, size, extra;
-};
-
-struct sealed {
-  uint64_t top, missing, align, blocks, n_blocks, allocations, n_allocations;
-  long threads;
-  unsigned long refused; /* advice of madvise(2) */
-  unsigned strayed;
-  uint64_t strayed_at;
-};
-
-struct module_cache *module_cache_new(void)
-{
-  return xalloc(sizeof(struct module_cache));
-}
-
-void module_cache_free(struct module_cache *c)
-{
-  if (!c)
-    return;
-  for (size_t i = 0; i < c->files.n; i++) {
-    exports_free(c->files.at[i].exports);
-    free(c->files.at[i].exports);
-    free(c->files.at[i].path);
-  }
-  free(c->files.at);
-  free(c);
-}
-
-/* NULL for what cannot be read: no symbol of it is known then. */
-static const struct exports *exports_of(struct module_cache *cache, const char *path)
-{
-  for (size_t i = 0; i < cache->files.n; i++)
-    if (strcmp(cache->files.at[i].path, path) == 0)
-      return cache->files.at[i].exports;
-  struct error ignored = {0};
-  struct exports *x = xalloc(sizeof *x);
-  if (exports_read(x, path, &ignored)) {
-    error_free(&ignored);
-    exports_free(x);
-    free(x);
-    x = NULL;
-  }
-  *PUSH(&cache->files) = (struct cached){xstrdup(path), x};
-  return x;
-}
-
-static int unexpected(const struct library *lib, const char *line, struct error *e)
+int capture_unexpected(const struct library *lib, const char *line, struct error *e)
 {
   return line ? fail(e, SYSTEM, "%s: unexpected answer of the host program: %s", lib->path, line)
               : -1;
@@ -87,7 +30,7 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
         lib->path, line + 6);
   if (!line ||
       sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
-    return unexpected(lib, line, e);
+    return capture_unexpected(lib, line, e);
   return 0;
 }
 
@@ -130,7 +73,7 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
     status = fail(e, REFUSED, "%s: has no function %s; name the one to run with --init SYMBOL",
                   lib->path, name);
   else if (sscanf(line, "result %d %" SCNx64, &value, &at) != 2)
-    status = unexpected(lib, line, e);
+    status = capture_unexpected(lib, line, e);
   else if (value)
     status = fail(e, REFUSED,
                   "%s: init function %s returned %d, where 0 says that all went well "
@@ -208,34 +151,11 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
              &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
              &s->n_allocations, &s->threads, &c->tls, &s->refused, &has_hooks, &s->strayed,
              &s->strayed_at) != 13)
-    return unexpected(lib, line, e);
+    return capture_unexpected(lib, line, e);
   c->has_hooks = has_hooks;
   c->strayed = s->strayed;
   c->strayed_at = s->strayed_at;
   return check_sealed(lib, s, e);
-}
-
-static int take_modules(struct capture *c, const struct library *lib, struct module_cache *cache,
-                        struct error *e)
-{
-  const char *line = process_ask(c->process, e, "modules");
-  for (bool first = true; line && strcmp(line, "end") != 0; first = false) {
-    struct module m = {0};
-    int name = 0;
-    if (sscanf(line, "module %" SCNx64 " %" SCNx64 " %" SCNx64 " %n", &m.bias, &m.lo, &m.hi,
-               &name) != 3)
-      break;
-    if (first) { /* the program comes first under both libcs */
-      c->host_lo = m.lo;
-      c->host_hi = m.hi;
-    } else if (line[name] == '/' && m.lo != ((c->bias + lib->lo) & ~(uint64_t)(PAGE - 1))) {
-      m.path = xstrdup(line + name);
-      m.exports = exports_of(cache, m.path);
-      *PUSH(&c->modules) = m;
-    }
-    line = process_line(c->process, e);
-  }
-  return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
 }
 
 /* One line of /proc/PID/maps, proc_pid_maps(5).  Returns its last field, NULL when it is no such
@@ -289,169 +209,7 @@ static int take_maps(struct capture *c, const struct library *lib, struct error 
                   lib->path, m.what);
     note_protection(c, lib, &m);
   }
-  return line && strcmp(line, "end") == 0 ? 0 : unexpected(lib, line, e);
-}
-
-static int ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct error *e)
-{
-  const char *line = process_ask(c->process, e, "read %" PRIx64 " %" PRIx64, address, size);
-  return line && strcmp(line, "bytes") == 0 ? 0 : unexpected(c->lib, line, e);
-}
-
-/* Where .bss is a segment of its own, as one that is aligned to more than a page is, the last page of .data
- * ends with whatever stands behind it in the file, such as symbols.  chunk: n bytes of the region from at
- * on. */
-static void clear_gap(const struct capture *c, unsigned char *chunk, size_t at, size_t n)
-{
-  const size_t from = c->lib->data_size, to = c->lib->note.bss - c->lib->note.data;
-  const size_t lo = from > at ? from - at : 0, hi = to > at ? to - at : 0, end = hi < n ? hi : n;
-  if (lo < end)
-    memset(chunk + lo, 0, end - lo);
-}
-
-/* The kernel would end some process when there is no memory: better to say so before.  What a freeze takes
- * from here on is the first run's region, the image and, with its own given back, one more host's; pages
- * that nobody has touched take none. */
-static int check_room(struct capture *c, struct error *e)
-{
-  enum { IMAGES = 2, MORE = 100 << 20 };
-  const uint64_t image = c->used < c->size ? c->used : c->size;
-  const uint64_t wanted = IMAGES * image + MORE, left = memory_left();
-  if (wanted <= left || image < MORE) /* it is not worth a look where others come and go */
-    return 0;
-  return fail(e, SYSTEM,
-              "%s: its state after init has %" PRIu64 " MiB; to freeze it takes %" PRIu64
-              " MiB of memory more, and there are %" PRIu64
-              ": free some, or freeze it where there is more",
-              c->lib->path, image >> 20, wanted >> 20, left >> 20);
-}
-
-static int region_start(struct capture *c, const struct region *first, struct error *e)
-{
-  const size_t room = c->lib->region_size + 2 * PAGE;
-  c->used = memory_of(process_id(c->process));
-  if (!first && check_room(c, e))
-    return -1;
-  if (c->size > room)
-    return unexpected(c->lib, "the heap ends behind its reserve", e);
-  if (region_init(&c->region, first, room, c->lib->word))
-    return fail_errno(e, c->lib->path, "no memory for a copy of its region");
-  c->region.bias = c->bias;
-  if (first)
-    region_moved(&c->region, first->bias + c->lib->lo, c->lib->hi - c->lib->lo,
-                 c->bias - first->bias);
-  return 0;
-}
-
-/* What the host holds is held twice from now on: it gives back what is more than a little.  Nothing of the
- * library's runs there any more, unless a symbol of its own is found by a function of its own. */
-static int release(struct capture *c, const struct setting *setting, struct error *e)
-{
-  enum { LITTLE = 16 << 20 };
-  if (c->size < LITTLE || setting->memcheck || c->lib->n_ifuncs)
-    return 0;
-  const char *line = process_ask(c->process, e, "release %" PRIx64 " %" PRIx64,
-                                 c->bias + c->lib->note.data, (uint64_t)c->size);
-  return line && strcmp(line, "released") == 0 ? 0 : unexpected(c->lib, line, e);
-}
-
-/* From a run-time address. */
-static int take_bytes(struct capture *c, uint64_t from, unsigned char *to, size_t n,
-                      struct error *e)
-{
-  if (process_copy(c->process, from, to, n))
-    return 0;
-  return ask_bytes(c, from, n, e) ? -1 : process_read(c->process, to, n, e);
-}
-
-static int take_region(struct capture *c, const struct region *first, struct error *e)
-{
-  unsigned char *chunk = xalloc(CHUNK);
-  int status = region_start(c, first, e);
-  for (size_t at = 0; at < c->size && !status; at += CHUNK) {
-    const size_t n = c->size - at < CHUNK ? c->size - at : CHUNK;
-    status = take_bytes(c, c->bias + c->lib->note.data + at, chunk, n, e);
-    if (!status) {
-      process_events(c->process);
-      clear_gap(c, chunk, at, n);
-      region_put(&c->region, at, chunk, n);
-    }
-  }
-  free(chunk);
-  return status;
-}
-
-static int by_start(const void *a, const void *b)
-{
-  const struct block *x = a, *y = b;
-  return (x->start > y->start) - (x->start < y->start);
-}
-
-static int by_lo(const void *a, const void *b)
-{
-  const struct mapped *x = a, *y = b;
-  return (x->lo > y->lo) - (x->lo < y->lo);
-}
-
-static void add_block(struct capture *c, const struct record *r)
-{
-  const uint64_t start = r->address - c->bias;
-  if (r->extra == URF_BLOCK_MAPPED)
-    *PUSH(&c->mapped) = (struct mapped){start, start + r->size};
-  else
-    *PUSH(&c->blocks) = (struct block){start, r->size, r->extra != URF_BLOCK_FREE};
-}
-
-static void add_allocation(struct capture *c, const struct record *r)
-{
-  const uint64_t mask = ((uint64_t)1 << URF_HOW_SHIFT) - 1;
-  const uint64_t caller = (r->extra & mask) - c->bias;
-  *PUSH(&c->allocations) = (struct allocation){
-      r->address - c->bias, r->size, caller >= c->lib->lo && caller < c->lib->hi ? caller : 0,
-      (unsigned char)(r->extra >> URF_HOW_SHIFT)};
-}
-
-static bool is_sorted(const struct capture *c)
-{
-  size_t i = 1;
-  while (i < c->blocks.n && c->blocks.at[i - 1].start < c->blocks.at[i].start)
-    i++;
-  return i >= c->blocks.n;
-}
-
-/* n of them, each of which goes where add puts it. */
-static int take_records(struct capture *c, uint64_t address, uint64_t n,
-                        void (*add)(struct capture *c, const struct record *r), struct error *e)
-{
-  enum { AT_ONCE = CHUNK / sizeof(struct record) };
-  struct record *r = xalloc(AT_ONCE * sizeof *r);
-  int status = 0;
-  for (uint64_t at = 0; at < n && !status; at += AT_ONCE) {
-    const size_t part = n - at < AT_ONCE ? (size_t)(n - at) : AT_ONCE;
-    status = take_bytes(c, address + at * sizeof *r, (unsigned char *)r, part * sizeof *r, e);
-    for (size_t i = 0; i < part && !status; i++)
-      add(c, &r[i]);
-  }
-  free(r);
-  return status;
-}
-
-static int take_blocks(struct capture *c, const struct sealed *s, struct error *e)
-{
-  c->blocks.at = xalloc(s->n_blocks * sizeof *c->blocks.at);
-  c->blocks.cap = s->n_blocks;
-  int status = take_records(c, s->blocks, s->n_blocks, add_block, e);
-  if (!is_sorted(c))
-    sort(c->blocks.at, c->blocks.n, sizeof *c->blocks.at, by_start);
-  sort(c->mapped.at, c->mapped.n, sizeof *c->mapped.at, by_lo);
-  return status;
-}
-
-static int take_allocations(struct capture *c, const struct sealed *s, struct error *e)
-{
-  c->allocations.at = xalloc(s->n_allocations * sizeof *c->allocations.at);
-  c->allocations.cap = s->n_allocations;
-  return take_records(c, s->allocations, s->n_allocations, add_allocation, e);
+  return line && strcmp(line, "end") == 0 ? 0 : capture_unexpected(lib, line, e);
 }
 
 /* The image in front of the region, against what it was before the library's constructors. */
@@ -460,7 +218,7 @@ static int check_front(struct capture *c, const struct library *lib, struct erro
   uint64_t at;
   const char *line = process_ask(c->process, e, "front");
   if (!line || sscanf(line, "front %" SCNx64, &at) != 1)
-    return unexpected(lib, line, e);
+    return capture_unexpected(lib, line, e);
   if (at == 1)
     return fail(e, SYSTEM, "%s: no memory for a copy of its code", lib->path);
   if (!at)
@@ -486,7 +244,7 @@ static int take_world(struct capture *c, struct error *e)
   const char *line = process_ask(c->process, e, "world");
   for (; line && (*line == '+' || *line == '-'); line = process_line(c->process, e))
     *PUSH(&c->world) = xstrdup(line);
-  return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
+  return line && strcmp(line, "end") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 
 static int take_cpu(struct capture *c, struct error *e)
@@ -494,7 +252,7 @@ static int take_cpu(struct capture *c, struct error *e)
   const char *line = process_ask(c->process, e, "cpu");
   for (size_t i = 0; i < URF_CPU_WORDS; i++) {
     if (!line || sscanf(line, "%" SCNx32, &c->cpu[i]) != 1)
-      return unexpected(c->lib, line, e);
+      return capture_unexpected(c->lib, line, e);
     line = i + 1 < URF_CPU_WORDS ? process_line(c->process, e) : line;
   }
   return 0;
@@ -504,14 +262,15 @@ int capture_thaw(struct capture *c, struct error *e)
 {
   process_doing(c->process, "a function of URF_ON_THAW");
   const char *line = process_ask(c->process, e, "thaw");
-  return line && strcmp(line, "thawed") == 0 ? 0 : unexpected(c->lib, line, e);
+  return line && strcmp(line, "thawed") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 
 int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
                  struct error *e)
 {
-  return ask_bytes(c, c->bias + address, size, e) || process_read(c->process, out, size, e) ? -1
-                                                                                            : 0;
+  return capture_ask_bytes(c, c->bias + address, size, e) || process_read(c->process, out, size, e)
+             ? -1
+             : 0;
 }
 
 static int take_stacks(struct capture *c, struct error *e)
@@ -525,7 +284,7 @@ static int take_stacks(struct capture *c, struct error *e)
     for (const char *at = line + n; sscanf(at, " %" SCNx64 "%n", &frame, &n) == 1; at += n)
       *PUSH(&s->frames) = frame;
   }
-  return line && strcmp(line, "end") == 0 ? 0 : unexpected(c->lib, line, e);
+  return line && strcmp(line, "end") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 
 static void begin(struct capture *c, const struct options *o, const struct library *lib,
@@ -566,12 +325,12 @@ static int finish(struct capture *c, const struct options *o, const struct libra
   take_made(c);
   /* of the others nobody asks where blocks are, unless it is to compare them, or to mend the layout */
   const bool all = !first || c->strayed;
-  if (take_modules(c, lib, cache, e) || take_maps(c, lib, e) || take_region(c, first, e) ||
-      ((all || setting->steady || setting->memcheck) && take_blocks(c, &s, e)) ||
-      ((all || setting->stacks) && take_allocations(c, &s, e)) ||
+  if (capture_modules(c, lib, cache, e) || take_maps(c, lib, e) || capture_region(c, first, e) ||
+      ((all || setting->steady || setting->memcheck) && capture_blocks(c, &s, e)) ||
+      ((all || setting->stacks) && capture_allocations(c, &s, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
-  return init ? release(c, setting, e) : 0;
+  return init ? capture_release(c, setting, e) : 0;
 }
 
 /* Whether what has failed did so while others were under way, which have come to their ends now. */
@@ -643,7 +402,7 @@ void capture_free(struct capture *c)
 static uint64_t read_address(struct capture *c, uint64_t at)
 {
   unsigned char bytes[8] = {0};
-  if (ask_bytes(c, at, c->lib->word, &c->lost) ||
+  if (capture_ask_bytes(c, at, c->lib->word, &c->lost) ||
       process_read(c->process, bytes, c->lib->word, &c->lost))
     return 0;
   return get_word(bytes, c->lib->word);
@@ -662,7 +421,7 @@ uint64_t capture_resolve(struct capture *c, const char *name, const char *versio
   const char *line = process_ask(c->process, &c->lost, "%s %s %s", held ? "held" : "resolve", name,
                                  *version ? version : "-");
   if (line && sscanf(line, "at %" SCNx64, &address) != 1)
-    (void)unexpected(c->lib, line, &c->lost);
+    (void)capture_unexpected(c->lib, line, &c->lost);
   return address;
 }
 
@@ -671,71 +430,12 @@ int capture_undefined(struct capture *c, unsigned char *bits, size_t size, struc
   const char *line = process_ask(c->process, e, "undefined %" PRIx64 " %" PRIx64,
                                  c->bias + c->lib->note.data, (uint64_t)size);
   return line && strcmp(line, "bits") == 0 ? process_read(c->process, bits, size, e)
-                                           : unexpected(c->lib, line, e);
+                                           : capture_unexpected(c->lib, line, e);
 }
 
 int capture_lost(const struct capture *c, struct error *e)
 {
   return c->lost.text ? fail(e, c->lost.status, "%s", c->lost.text) : 0;
-}
-
-/* How far things that have the same name in both processes are apart. */
-struct moved {
-  LIST(struct movement {
-    const char *what;
-    uint64_t by;
-  })
-  list;
-};
-
-static void add_moved(struct moved *m, const char *what, uint64_t from, uint64_t to)
-{
-  *PUSH(&m->list) = (struct movement){what, to - from};
-}
-
-/* The first mapping of that name. */
-static uint64_t mapped_at(const struct capture *c, const char *what)
-{
-  for (size_t i = 0; i < c->mappings.n; i++)
-    if (strcmp(c->mappings.at[i].what, what) == 0)
-      return c->mappings.at[i].lo;
-  return 0;
-}
-
-static void list_moved(struct moved *m, const struct capture *a, const struct capture *b)
-{
-  static const char *const special[] = {"[stack]", "[heap]"};
-  add_moved(m, "the library", a->bias, b->bias);
-  add_moved(m, "the host program", a->host_lo, b->host_lo);
-  for (size_t i = 0; i < a->modules.n && i < b->modules.n; i++)
-    if (strcmp(a->modules.at[i].path, b->modules.at[i].path) == 0)
-      add_moved(m, a->modules.at[i].path, a->modules.at[i].bias, b->modules.at[i].bias);
-  for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-    uint64_t in_a = mapped_at(a, special[i]), in_b = mapped_at(b, special[i]);
-    if (in_a && in_b)
-      add_moved(m, special[i], in_a, in_b);
-  }
-}
-
-int capture_displaced(const struct capture *a, const struct capture *b, bool fixed, struct error *e)
-{
-  struct moved m = {0};
-  int status = 0;
-  list_moved(&m, a, b);
-  for (size_t i = 0; i < m.list.n && !status; i++) {
-    const struct movement *x = &m.list.at[i];
-    if (!x->by && !(fixed && i == 0))
-      status = fail(e, SYSTEM,
-                    "%s is at the same address in two processes; set "
-                    "/proc/sys/kernel/randomize_va_space to 2",
-                    x->what);
-    for (size_t j = 0; j < i && !status; j++)
-      if (m.list.at[j].by == x->by)
-        status = fail(e, SYSTEM, "%s and %s were displaced by the same amount", x->what,
-                      m.list.at[j].what);
-  }
-  free(m.list.at);
-  return status;
 }
 
 static int keep_part(const char *dir, const char *part, int number, const struct region *region,

@@ -440,7 +440,7 @@ uint64_t region_word(const struct region *g, size_t at);
 unsigned char region_byte(const struct region *g, size_t at);
 bool region_is_zero(const struct region *g, size_t at, size_t n);
 
-/* capture.c: what one process looked like after init */
+/* capture.c (modules.c taken.c): what one process looked like after init */
 
 struct mapping {
   uint64_t lo, hi; /* run-time */
@@ -541,7 +541,7 @@ int capture_thaw(struct capture *c, struct error *e);
 /* Bytes of the image, in front of the region, too; zeros where nothing is mapped. */
 int capture_read(struct capture *c, uint64_t address, uint64_t size, unsigned char *out,
                  struct error *e);
-/* 0 when every thing in the two processes was displaced by an amount of its own; fixed: the library not at
+/* displaced.c: 0 when every thing in the two processes was displaced by an amount of its own; fixed: the library not at
  * all. */
 int capture_displaced(const struct capture *a, const struct capture *b, bool fixed,
                       struct error *e);
