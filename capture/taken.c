@@ -68,7 +68,7 @@ static int region_start(struct capture *c, const struct region *first, struct er
  * library's runs there any more, unless a symbol of its own is found by a function of its own. */
 int capture_release(struct capture *c, const struct setting *setting, struct error *e)
 {
-  enum { LITTLE = 16 << 20 };
+  enum { LITTLE = 4 << 20 };
   if (c->size < LITTLE || setting->memcheck || c->lib->n_ifuncs)
     return 0;
   const char *line = process_ask(c->process, e, "release %" PRIx64 " %" PRIx64,
