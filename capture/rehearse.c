@@ -93,6 +93,7 @@ static bool learn_more(struct work *w, const struct capture *c, struct error *e)
   if (more)
     w->left = left;
   more = more && !layout_new(&w->layout, &bytes, e);
+  w->lessons += more;
   free(bytes.at);
   return more;
 }
@@ -189,7 +190,13 @@ static int take_run(struct work *w, size_t n, struct error *e)
                i < n ? (unsigned)i + 1 : PROOF_SEED, true);
   progress(w, "run", w->n + 1, n);
   const double before = seconds();
+  const unsigned lessons = w->lessons;
   int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
+  for (size_t i = w->n + 1; w->lessons != lessons && i <= n; i++) {
+    struct capture *other = i < n ? &w->runs[i] : &w->proof;
+    if (other->ahead) /* with what was the layout before */
+      capture_free(other);
+  }
   if (!w->n)
     w->init = seconds() - before;
   if (!status && w->o->keep)

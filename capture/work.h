@@ -28,9 +28,10 @@ struct work {
       size; /* bytes of memory that a process has in which init has run, and of the region */
   struct layout *layout; /* that all processes get which run init, or NULL */
   struct left left;
-  char *plain;    /* why there is none */
-  bool no_layout; /* nor shall there be one */
-  bool unlike;    /* what init allocates and protects is not the same in every run */
+  unsigned lessons; /* that have changed it */
+  char *plain;      /* why there is none */
+  bool no_layout;   /* nor shall there be one */
+  bool unlike;      /* what init allocates and protects is not the same in every run */
   /* places of some words that depend on addresses, or come by themselves; how many of the former */
   struct bytes keyed, own;
   size_t n_keyed;
