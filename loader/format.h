@@ -188,11 +188,8 @@ static inline uint64_t urf_payload(uint64_t size, unsigned word)
 /* Where blocks of the heap shall lie, which an earlier run has taught: a step is an allocation, a realloc
  * as well, counted in the order in which they are made.  Offsets are from the heap's start. */
 struct urf_step {
-  uint64_t
-      size; /* that is asked for; of a mapping in whole pages; of sbrk's area, what it comes to */
-  uint64_t
-      at; /* of the payload, to which enum urf_step_kind is added, or 0: the block is gone by the
-                  * end of the capture */
+  uint64_t size; /* asked for; of a mapping in whole pages, of sbrk's area what it comes to */
+  uint64_t at;   /* of the payload, plus enum urf_step_kind; 0: it is gone by the end */
 };
 enum urf_step_kind {
   URF_STEP_BLOCK,
@@ -217,14 +214,13 @@ enum urf_stray {
   URF_STRAY_ROOM   /* the reserve is too small for it */
 };
 
-/* What an allocation was: the logarithm of the alignment, a mapping, or an area of sbrk's. */
-enum {
-  URF_HOW_MAPPING = 64,
-  URF_HOW_AREA,
-  URF_HOW_SHIFT = 56
-}; /* in the host's records, above the caller */
+/* What an allocation was: the logarithm of the alignment, a mapping, or an area of sbrk's.  In the host's
+ * records it stands above the caller, from that bit on. */
+enum { URF_HOW_MAPPING = 64, URF_HOW_AREA, URF_HOW_SHIFT = 56 };
+
 /* The descriptor by which turf hands a struct urf_layout to the host program. */
 enum { URF_LAYOUT_FD = 199 };
+
 /* What a block is when the capture ends: free, used, or a part of a used one that mmap has given and munmap
  * not taken back. */
 enum urf_block_kind { URF_BLOCK_FREE, URF_BLOCK_USED, URF_BLOCK_MAPPED };
