@@ -209,39 +209,34 @@ static void drop_list(const struct image *image)
     (void)ask(URF_SYS_MADVISE, lo, hi - lo, MADV_DONTNEED, 0, 0);
 }
 
-static void relocate_odd(const struct image *image, uintptr_t by)
-{
-  const unsigned char *list = (const unsigned char *)image->table + NOTE->odd;
-  const unsigned char *end = list + NOTE->odd_size;
-  uintptr_t at = image->region;
-  while (list < end) {
-    at += get_uleb(&list);
-    must_hold(image, at, "odd");
-    ((struct word *)at)->value += by;
-  }
-}
-
 static uintptr_t rotate_left(uintptr_t n, unsigned by)
 {
   const unsigned bits = 8 * sizeof n;
   return n << by % bits | n >> (bits - by % bits) % bits;
 }
 
-/* A hash of an address, or a tagged one, that keeps all of its bits. */
-static void relocate_rotated(const struct image *image, uintptr_t by)
+/* A site list; pairs: how far to the right the pointer is rotated follows each distance (a hash of an address,
+ * or a tagged one, that keeps all of its bits). */
+static void relocate_list(const struct image *image, const char *name, uint64_t offset,
+                          uint64_t size, int pairs, uintptr_t by)
 {
-  const unsigned char *list = (const unsigned char *)image->table + NOTE->rotated;
-  const unsigned char *end = list + NOTE->rotated_size;
+  const unsigned char *list = (const unsigned char *)image->table + offset, *end = list + size;
   uintptr_t at = image->region;
   while (list < end) {
     at += get_uleb(&list);
-    must_hold(image, at, "rotated");
-    if (list == end)
-      damaged("rotated");
-    const unsigned turn = (unsigned)get_uleb(&list) % (8 * sizeof at);
+    must_hold(image, at, name);
+    if (pairs && list == end)
+      damaged(name);
+    const unsigned bits = 8 * sizeof at, turn = pairs ? (unsigned)get_uleb(&list) % bits : 0;
     struct word *word = (void *)at;
-    word->value = rotate_left(rotate_left(word->value, turn) + by, 8 * sizeof at - turn);
+    word->value = rotate_left(rotate_left(word->value, turn) + by, bits - turn);
   }
+}
+
+static void relocate_lists(const struct image *image, uintptr_t by)
+{
+  relocate_list(image, "odd", NOTE->odd, NOTE->odd_size, 0, by);
+  relocate_list(image, "rotated", NOTE->rotated, NOTE->rotated_size, 1, by);
 }
 
 unsigned relocate(const struct image *image)
@@ -249,8 +244,7 @@ unsigned relocate(const struct image *image)
   if (!image->bias)
     return 0;
   const unsigned copied = relocate_stretches(image, image->bias, 1);
-  relocate_odd(image, image->bias);
-  relocate_rotated(image, image->bias);
+  relocate_lists(image, image->bias);
   drop_list(image);
   return copied;
 }
@@ -260,6 +254,5 @@ void relocate_back(const struct image *image)
   if (!image->bias)
     return;
   (void)relocate_stretches(image, -image->bias, 0);
-  relocate_odd(image, -image->bias);
-  relocate_rotated(image, -image->bias);
+  relocate_lists(image, -image->bias);
 }
