@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "loader.h"
+#include "unit.h"
 
 enum { SLOTS = 600, PAGE = 4096, RESERVE = 48 << 20 };
 
@@ -16,24 +17,10 @@ struct slot {
   int mapped;
 };
 
-static uint64_t seed;
 static struct heap heap;
 static unsigned char *area, *shadow; /* shadow: 1 for each byte of the area that somebody has */
 static size_t n_failed;
 static uint64_t layout;
-
-static void wrong(const char *what, int line)
-{
-  printf("heap.c:%d: %s\n", line, what);
-  exit(1);
-}
-#define MUST(x) ((x) ? (void)0 : wrong(#x, __LINE__))
-
-static size_t draw(size_t bound)
-{
-  seed = seed * 6364136223846793005u + 1442695040888963407u;
-  return (seed >> 33) % bound;
-}
 
 static size_t some_size(void)
 {
@@ -446,7 +433,7 @@ static unsigned char *reserve(unsigned long hint)
 {
   void *p = mmap((void *)hint, RESERVE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED)
-    wrong("no memory", __LINE__);
+    wrong(__FILE__, __LINE__, "no memory");
   return p;
 }
 

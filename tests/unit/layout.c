@@ -9,6 +9,7 @@
 #include "turf.h"
 #define get_uleb loader_get_uleb
 #include "loader.h"
+#include "unit.h"
 
 enum { SLOTS = 200, OPS = 3000, PAGE = 4096, RESERVE = 32 << 20, HEAP = 0x7000, ALIGN = 1 << 14 };
 
@@ -33,22 +34,8 @@ static struct heap heap;
 static LIST(struct allocation) steps;
 static LIST(struct block) blocks;
 static LIST(struct mapped) mapped;
-static uint64_t seed;
 
 void freeze_cleanup(void) {}
-
-static void wrong(const char *what, int line)
-{
-  printf("layout.c:%d: %s\n", line, what);
-  exit(1);
-}
-#define MUST(x) ((x) ? (void)0 : wrong(#x, __LINE__))
-
-static size_t draw(size_t bound)
-{
-  seed = seed * 6364136223846793005u + 1442695040888963407u;
-  return (seed >> 33) % bound;
-}
 
 static size_t some_size(void)
 {

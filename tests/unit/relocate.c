@@ -9,6 +9,7 @@
 
 #include "loader.h"
 #include "../../loader/x86_64/machine.h" /* capture has one of that name */
+#include "unit.h"
 
 /* What the kernel refuses. */
 static enum {
@@ -56,20 +57,6 @@ static struct {
 } table;
 static struct image image;
 
-static void wrong(const char *what, int line)
-{
-  printf("relocate.c:%d: %s, kernel %d\n", line, what, kernel);
-  exit(1);
-}
-#define MUST(x) ((x) ? (void)0 : wrong(#x, __LINE__))
-
-static unsigned draw(unsigned below)
-{
-  static uint64_t state = 7;
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (unsigned)(state >> 33) % below;
-}
-
 /* RELR of the words in [from, to), as simple as can be: after each address bitmaps, as long as they have a bit. */
 static uintptr_t *put_relr(uintptr_t *out, size_t from, size_t to)
 {
@@ -103,7 +90,7 @@ static void make(void)
     struct urf_stretch *s = &table.stretches[note.n_stretches++];
     uintptr_t *end = put_relr(relr, page * 512, (page + n) * 512);
     *s = (struct urf_stretch){note.data + page * 4096, n * 4096, (uint64_t)(end - relr) * WORD,
-                              draw(3), 0};
+                              (uint32_t)draw(3), 0};
     relr = end;
     page += n + (draw(2) ? draw(30) : 0);
   }
@@ -204,8 +191,10 @@ int main(void)
   note.data = (uintptr_t)p - BIAS;
   for (int round = 0; round < 30; round++) {
     make();
-    for (kernel = GRANT; kernel < NO_MEMORY; kernel++)
+    for (kernel = GRANT; kernel < NO_MEMORY; kernel++) {
+      printf("kernel %d\n", kernel);
       test(fd);
+    }
     if (round < 5)
       test_no_memory(fd);
   }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "loader.h"
+#include "unit.h"
 
 enum { BIAS = 0x10000, POINTERS = 200 };
 
@@ -93,13 +94,6 @@ void keys_replay(void) {}
 void signals_seal(void) {}
 
 void signals_replay(void) {}
-
-static void wrong(const char *what, int line)
-{
-  printf("thaw.c:%d: %s\n", line, what);
-  exit(1);
-}
-#define MUST(x) ((x) ? (void)0 : wrong(#x, __LINE__))
 
 #define ADDRESS(x) ((uint64_t)(uintptr_t) & (x)-BIAS)
 #define OFFSET(x) ((uint64_t)((const char *)&(x) - (const char *)&file.table))
