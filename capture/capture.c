@@ -323,11 +323,9 @@ static int finish(struct capture *c, const struct options *o, const struct libra
   if (init && s.align > c->align)
     c->align = s.align;
   take_made(c);
-  /* of the others nobody asks where blocks are, unless it is to compare them, or to mend the layout */
-  const bool all = !first || c->strayed;
   if (capture_modules(c, lib, cache, e) || take_maps(c, lib, e) || capture_region(c, first, e) ||
-      ((all || setting->steady || setting->memcheck) && capture_blocks(c, &s, e)) ||
-      ((all || setting->stacks) && capture_allocations(c, &s, e)) ||
+      (setting->books & BOOK_BLOCKS && capture_blocks(c, &s, e)) ||
+      (setting->books & BOOK_ALLOCATIONS && capture_allocations(c, &s, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
   return init ? capture_release(c, setting, e) : 0;

@@ -187,6 +187,7 @@ static int vary(struct study *s, unsigned seed, enum thing thing, int64_t ahead,
   const struct setting setting = {.seed = seed,
                                   .align = s->w->runs[0].align,
                                   .steady = true,
+                                  .books = BOOK_BLOCKS,
                                   .layout = s->w->layout,
                                   .varied = thing == THING_OTHER ? 0 : thing,
                                   .ahead = ahead};
@@ -305,7 +306,7 @@ static int study(struct study *s, struct error *e)
 {
   const struct capture *run = &s->w->runs[0];
   const struct setting setting = {
-      .seed = 1, .align = run->align, .steady = true, .layout = s->w->layout};
+      .seed = 1, .align = run->align, .steady = true, .books = BOOK_BLOCKS, .layout = s->w->layout};
   for (size_t i = 0; i < s->w->plan.findings.n; i++)
     s->steps[i] = true;
   if (observe(s, &setting, &s->base, e))

@@ -1,6 +1,10 @@
 /* The process that loads a library for turf: one program, built once per libc.
  *
- *   host FD LIBRARY -|fallback|watch|stacks:N,N...
+ *   host FD LIBRARY -[LETTER...][:N,N...]
+ *
+ * LETTERs say what it shall do besides: f the library takes its way back, w what init changes outside the
+ * library is found out, b and a the books of blocks and of allocations are kept, :N,N... the stacks of those
+ * allocations as well.
  *
  * It talks over the socket FD, one line per request and answer; see run.c and capture.c for the
  * other end.  Between loading the library and the last init it does nothing on its own account, and
@@ -37,7 +41,7 @@ struct record {
   uint64_t address, size, extra;
 };
 
-static struct record *allocations, *blocks;
+static struct record *allocations, *blocks; /* NULL when nobody will ask */
 static size_t n_allocations, n_blocks;
 static int unwinds; /* stacks are asked for */
 static int line_fd;
@@ -49,14 +53,15 @@ static void allocated(void *p, uintptr_t size, void *caller, unsigned how)
   size_t i = __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
   if (unwinds)
     unwind_at(i);
-  if (i < RECORDS)
+  if (allocations && i < RECORDS)
     allocations[i] =
         (struct record){(uintptr_t)p, size, (uintptr_t)caller | (uint64_t)how << URF_HOW_SHIFT};
 }
 
 static void block(void *p, uintptr_t size, enum urf_block_kind kind)
 {
-  blocks[n_blocks++] = (struct record){(uintptr_t)p, size, kind};
+  if (blocks)
+    blocks[n_blocks++] = (struct record){(uintptr_t)p, size, kind};
 }
 
 /* the image in front of the variables: code, constants, what the dynamic linker fills */
@@ -182,7 +187,8 @@ static const struct urf_layout *take_layout(void)
   struct stat st;
   if (fstat(URF_LAYOUT_FD, &st))
     return NULL;
-  const void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, URF_LAYOUT_FD, 0);
+  layout_size = (size_t)st.st_size;
+  const void *p = mmap(NULL, layout_size, PROT_READ, MAP_PRIVATE, URF_LAYOUT_FD, 0);
   close(URF_LAYOUT_FD);
   return p == MAP_FAILED ? NULL : p;
 }
@@ -394,8 +400,14 @@ static void find(void *library, char *name, int held)
   resolve(library, name, version, held);
 }
 
-/* Gives the memory back that turf has a copy of; whole pages. Nothing of the library's runs any more, and
- * nothing of it is used: no handler of a signal, no locale that it has made. */
+static void give_back(void *p, size_t size)
+{
+  if (p && size)
+    (void)madvise(p, size, MADV_DONTNEED);
+}
+
+/* Gives the memory back that turf has a copy of, or has no more use for; whole pages. Nothing of the library's
+ * runs any more, and nothing of it is used: no handler of a signal, no locale that it has made. */
 static void release(unsigned long address, size_t size)
 {
   const unsigned long lo = (address + PAGE - 1) & ~(unsigned long)(PAGE - 1);
@@ -404,10 +416,10 @@ static void release(unsigned long address, size_t size)
   sigfillset(&all);
   (void)sigprocmask(SIG_BLOCK, &all, NULL);
   (void)uselocale(LC_GLOBAL_LOCALE);
-  if (lo < hi)
-    (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
-  (void)madvise(allocations, RECORDS * sizeof *allocations, MADV_DONTNEED);
-  (void)madvise(blocks, RECORDS * sizeof *blocks, MADV_DONTNEED);
+  give_back((void *)lo, lo < hi ? hi - lo : 0);
+  give_back(allocations, RECORDS * sizeof *allocations);
+  give_back(blocks, RECORDS * sizeof *blocks);
+  give_back((void *)(uintptr_t)front.copy, front.size);
   if (handshake.layout)
     (void)munmap((void *)(uintptr_t)handshake.layout, layout_size);
   handshake.layout = NULL;
@@ -469,18 +481,18 @@ int main(int argc, char **argv)
     return 1;
   line_fd = atoi(argv[1]);
   handshake.library = argv[2];
-  handshake.fall_back = strcmp(argv[3], "fallback") == 0;
-  copies_are_made(strcmp(argv[3], "watch") == 0);
-  allocations = room();
-  blocks = room();
-  if (!allocations || !blocks) {
+  const char *stacks = strchr(argv[3], ':');
+  handshake.fall_back = strchr(argv[3], 'f') != NULL;
+  copies_are_made(strchr(argv[3], 'w') != NULL);
+  if ((strchr(argv[3], 'a') && !(allocations = room())) ||
+      (strchr(argv[3], 'b') && !(blocks = room()))) {
     SAY("system the host program: cannot reserve address space: %s\n", strerror(errno));
     return 1;
   }
   handshake.layout = take_layout();
-  unwinds = strncmp(argv[3], "stacks:", 7) == 0;
+  unwinds = stacks != NULL;
   if (unwinds)
-    unwind_want(argv[3] + 7);
+    unwind_want(stacks + 1);
   void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
   if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {
     SAY("error %s\n", dlerror());

@@ -43,6 +43,9 @@ enum thing {
   THING_OTHER = 128,  /* what cannot be held still */
 };
 
+/* What a process keeps of its heap, for a capture to have; bits. */
+enum book { BOOK_BLOCKS = 1, BOOK_ALLOCATIONS = 2 };
+
 /* How a process is set up. */
 struct setting {
   unsigned seed;  /* what depends on chance depends on it: displacements, clock */
@@ -53,7 +56,8 @@ struct setting {
   enum thing varied; /* or 0 */
   bool memcheck;     /* under valgrind, which gives most things their places */
   int64_t ahead;
-  bool watched; /* finds out what init changes outside the region, which takes a while */
+  bool watched;   /* finds out what init changes outside the region, which takes a while */
+  unsigned books; /* enum book: each takes 24 bytes per block or allocation, here and there */
   const struct layout *layout; /* of the heap, or NULL */
   const char *stacks; /* NULL, or the allocations whose stacks are wanted: "3,17", counted from 0 */
 };

@@ -72,6 +72,7 @@ static struct setting setting_of(const struct work *w, const struct capture *c, 
   return (struct setting){.seed = seed,
                           .align = n_before ? w->runs[0].align : own,
                           .watched = c == &w->runs[0] && path == w->lib.path,
+                          .books = n_before ? 0 : BOOK_BLOCKS | BOOK_ALLOCATIONS,
                           .layout = init ? w->layout : NULL};
 }
 
@@ -162,7 +163,8 @@ int learn(struct work *w, const char *path, struct error *e)
     w->plain = xstrdup("the policy names bytes of the heap by where they lie in that");
   w->align = w->align > w->lib.align ? w->align : w->lib.align;
   for (;;) {
-    const struct setting setting = {.seed = 1, .align = w->align};
+    const struct setting setting = {
+        .seed = 1, .align = w->align, .books = BOOK_BLOCKS | BOOK_ALLOCATIONS};
     status = capture_take(&c, w->o, &w->lib, path, &setting, NULL, true, w->cache, e);
     if (status || c.align <= w->align)
       break;

@@ -409,6 +409,14 @@ static int pass_layout(const struct layout *layout)
 }
 _Static_assert(URF_LAYOUT_FD == HOST_FD - 1, "none lies between them");
 
+/* The host's last argument: what it shall do besides, see host.c. */
+static char *letters_of(const struct options *o, const struct setting *s)
+{
+  return xprintf("-%s%s%s%s%s%s", o->falls_back ? "f" : "", s->watched ? "w" : "",
+                 s->books & BOOK_BLOCKS ? "b" : "", s->books & BOOK_ALLOCATIONS ? "a" : "",
+                 s->stacks ? ":" : "", s->stacks ? s->stacks : "");
+}
+
 /* The child, up to execve(2).  What fails is told over the socket. */
 static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
                                   const struct displacement *d, int socket, int output)
@@ -416,10 +424,7 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   /* name and number of arguments are the process's own: what init makes of them has to differ */
   const unsigned arguments = d->setting.steady ? 1 : d->setting.seed;
   char *argv[8] = {xprintf("host-%u", arguments + (d->setting.varied == THING_NAME)),
-                   xprintf("%d", HOST_FD), (char *)path,
-                   d->setting.stacks    ? xprintf("stacks:%s", d->setting.stacks)
-                   : d->setting.watched ? (char *)"watch"
-                                        : (char *)(o->falls_back ? "fallback" : "-")};
+                   xprintf("%d", HOST_FD), (char *)path, letters_of(o, &d->setting)};
   for (unsigned i = 0; i < arguments % 4; i++)
     argv[4 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);

@@ -144,8 +144,12 @@ static void fill(struct group *g, const struct report *r, const struct capture *
 void stacks_take(struct work *w, struct report *r)
 {
   char *numbers = list_allocations(r);
-  const struct setting setting = {
-      .seed = 1, .align = w->runs[0].align, .steady = true, .layout = w->layout, .stacks = numbers};
+  const struct setting setting = {.seed = 1,
+                                  .align = w->runs[0].align,
+                                  .steady = true,
+                                  .books = BOOK_ALLOCATIONS,
+                                  .layout = w->layout,
+                                  .stacks = numbers};
   struct capture c = {0};
   struct error ignored = {0};
   size_t of_cause[FIND_CAUSES] = {0};

@@ -64,7 +64,8 @@ static int region_start(struct capture *c, const struct region *first, struct er
   return 0;
 }
 
-/* What the host holds is held twice from now on: it gives back what is more than a little.  Nothing of the
+/* What the host holds is held twice from now on, and what is behind the image by nobody else: it gives back
+ * what is more than a little.  Nothing of the
  * library's runs there any more, unless a symbol of its own is found by a function of its own. */
 int capture_release(struct capture *c, const struct setting *setting, struct error *e)
 {
@@ -72,7 +73,7 @@ int capture_release(struct capture *c, const struct setting *setting, struct err
   if (c->size < LITTLE || setting->memcheck || c->lib->n_ifuncs)
     return 0;
   const char *line = process_ask(c->process, e, "release %" PRIx64 " %" PRIx64,
-                                 c->bias + c->lib->note.data, (uint64_t)c->size);
+                                 c->bias + c->lib->note.data, c->lib->region_size);
   return line && strcmp(line, "released") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 

@@ -75,8 +75,11 @@ static bool has_blocks(const struct capture *c, const struct capture *run)
 
 static int under_memcheck(struct work *w, struct capture *c, struct error *e)
 {
-  const struct setting setting = {
-      .seed = 1, .align = w->runs[0].align, .memcheck = true, .layout = w->layout};
+  const struct setting setting = {.seed = 1,
+                                  .align = w->runs[0].align,
+                                  .memcheck = true,
+                                  .books = BOOK_BLOCKS,
+                                  .layout = w->layout};
   progress(w, "init under valgrind", 0, 0);
   if (capture_take(c, w->o, &w->lib, w->lib.path, &setting, &w->runs[0].region, true, w->cache,
                    e)) {
