@@ -148,8 +148,9 @@ def record(directory, facts, rows):
     lines += table(["what", "at most", "measured", "reached", "furthest from it, and what else misses it"], target_lines(rows))
     lines += ["", "## Which way a page takes", "",
               "The rule is applied by turf freeze, over the pages that the loader has to write (capture/stretches.c):",
-              "windows of 64 pages, at least half of them written, that make up 256 pages or more are copied to huge",
-              "pages; 32 written pages or more without a gap are populated in one call; others are written to. To copy all",
+              "windows of 64 pages, at least half of them written, side by side or with one other between them, that make up",
+              "256 pages or more are copied to huge pages; 32 written pages or more without a gap are populated in one",
+              "call; others are written to. To copy all",
               "pages of a large stretch costs less than to write to one in four in place, of a stretch of 1 MiB than to",
               "one in two. But what is copied is private memory, so that half of the pages have to be written. The figures:", ""]
     lines += table(["series", "a / b", "a", "b", "ratio", "quartiles", "pairs"],

@@ -5,8 +5,9 @@
  * pages; a copy to fresh huge pages 0.5 to 1.3, written or not.  A copy of three pages so costs as much as
  * one fault, but takes memory for all three, and five system calls.  Hence:
  *
- *   copy       windows of 64 pages at least half of which are written, side by side: from the first page
- *              that is written to the last one, when these are 256 (half a huge page) or more
+ *   copy       windows of 64 pages at least half of which are written, side by side or with one other
+ *              between them: from the first page that is written to the last one, when these are 256 (half a
+ *              huge page) or more; the ends of a stretch are what costs most, so one is better than two
  *   populate   32 written pages or more without a gap
  *   touch      what is left */
 
@@ -34,8 +35,10 @@ static bool is_dense(const struct pages *p, size_t window)
 static void choose_copies(struct pages *p)
 {
   for (size_t from = 0, to; from < p->n; from = to + WINDOW) {
-    for (to = from; to < p->n && is_dense(p, to); to += WINDOW)
-      ;
+    to = from;
+    while (to < p->n &&
+           (is_dense(p, to) || (to > from && to + WINDOW < p->n && is_dense(p, to + WINDOW))))
+      to += WINDOW;
     size_t first = from, end = to < p->n ? to : p->n;
     while (first < end && !p->written[first])
       first++;
