@@ -22,7 +22,10 @@
 #define POPULATE_WRITE 23
 /* What most machines have; where it is another one, this is a distance like any other. */
 #define HUGE_PAGE ((uintptr_t)2 << 20)
-#define EDGE (HUGE_PAGE / 4) /* less than this is not worth a huge page */
+#define EDGE (HUGE_PAGE / 8) /* less than this is not worth a huge page */
+/* Nanoseconds in which 512 single pages would have been had instead of a huge one: it has to be made free
+ * first, or the host of a virtual machine has to provide it again. */
+enum { SLOW = 1000000, SLOW_AT_MOST = 2 };
 
 /* Two words, at the address of a word. */
 typedef uintptr_t pair __attribute__((vector_size(2 * WORD), aligned(WORD), may_alias));
@@ -31,6 +34,7 @@ typedef uintptr_t pair __attribute__((vector_size(2 * WORD), aligned(WORD), may_
  * pages up to ready. */
 struct stretch {
   uintptr_t lo, hi, shift, ready;
+  int slow; /* how many pages there were so slow */
 };
 
 /* Fresh memory with room for a stretch at `at`. */
@@ -85,9 +89,12 @@ static int copy_to(struct stretch *s, uintptr_t at, uintptr_t to, uintptr_t by)
   while (s->shift + to > s->ready) {
     uintptr_t next = (s->ready & -HUGE_PAGE) + HUGE_PAGE;
     next = next < s->shift + s->hi ? next : s->shift + s->hi;
+    const uint64_t before = stats_clock();
     if (!populate(s->ready, next))
       return 0;
     s->ready = next;
+    if (stats_clock() - before > SLOW && ++s->slow == SLOW_AT_MOST)
+      (void)ask(URF_SYS_MADVISE, next, s->shift + s->hi - next, MADV_NOHUGEPAGE, 0, 0);
   }
   copy_words(s->shift + at, at, (to - at) / WORD, by);
   return 1;
@@ -184,7 +191,7 @@ static unsigned relocate_stretches(const struct image *image, uintptr_t by, int 
   const struct urf_stretch *part = (const void *)(image->table + NOTE->stretches);
   const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
   for (uint64_t i = 0; i < NOTE->n_stretches; i++, part++) {
-    struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0, 0};
+    struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0, 0, 0};
     const uintptr_t *end = relr + part->relr_size / WORD;
     s.hi = s.lo + (uintptr_t)part->size;
     if (part->way == URF_COPY && may_copy && (may_copy = stream(image, s, relr, end, by))) {

@@ -18,10 +18,11 @@ static enum {
   NO_ADVICE,   /* madvise, as one that does not know what is asked */
   NO_MOVE,     /* mremap, as seccomp does */
   NO_WAY_BACK, /* mremap, when what was there is gone */
+  SLOW_HUGE,   /* nothing, but huge pages take their time */
   NO_MEMORY,   /* MADV_POPULATE_WRITE */
   KERNELS
 } kernel;
-static int moves;
+static int moves, small_pages; /* how often it was asked for these */
 
 static long fake_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -38,6 +39,7 @@ static long fake_syscall(long number, long a, long b, long c, long d, long e, lo
   if (number == URF_SYS_MREMAP && (kernel == NO_MOVE || kernel == NO_WAY_BACK))
     return -EPERM;
   moves += number == URF_SYS_MREMAP;
+  small_pages += number == URF_SYS_MADVISE && c == MADV_NOHUGEPAGE;
   return machine_syscall6(number, a, b, c, d, e, f);
 }
 
@@ -47,6 +49,12 @@ static long fake_syscall(long number, long a, long b, long c, long d, long e, lo
 static struct urf_note note;
 #include "../../loader/fail.c"
 #include "../../loader/relocate.c"
+
+uint64_t stats_clock(void)
+{
+  static uint64_t now;
+  return now += kernel == SLOW_HUGE ? 2 * SLOW : 1;
+}
 
 enum { PAGES = 1500, WORDS = PAGES * 512, BIAS = 0x12345000, STRETCHES = 40 };
 static uintptr_t wanted[WORDS], start[WORDS];
@@ -123,15 +131,19 @@ static void load(int fd)
   MUST(mmap(p, sizeof start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == p);
 }
 
+static int all_small_pages;
+
 static void test(int fd)
 {
   load(fd);
   const size_t before = mapped();
-  moves = 0;
+  moves = small_pages = 0;
   const unsigned copied = relocate(&image);
   MUST(memcmp((void *)image.region, wanted, sizeof wanted) == 0);
   MUST(kernel != GRANT || (int)copied == moves);
   MUST(kernel != NO_ROOM || !copied);
+  MUST(kernel == SLOW_HUGE ? small_pages <= (int)copied : !small_pages);
+  all_small_pages += small_pages;
   MUST(mapped() == before);
   relocate_back(&image);
   MUST(memcmp((void *)image.region, start, sizeof start) == 0);
@@ -198,6 +210,7 @@ int main(void)
     if (round < 5)
       test_no_memory(fd);
   }
+  MUST(all_small_pages > 0);
   kernel = GRANT;
   test_damage(fd);
   return 0;
