@@ -391,6 +391,7 @@ void plan_make_image(struct plan *plan, unsigned word)
 {
   const int status = region_init(&plan->whole, NULL, plan->size, word);
   plan->image = xcheck(status ? NULL : plan->whole.own);
+  plan->whole.pointers = &plan->pointers;
 }
 
 void classify(struct plan *plan, const struct library *lib, struct capture *runs, size_t n,

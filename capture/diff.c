@@ -2,6 +2,7 @@
  *
  * Nearly all pages of another run are the same, or would be if the library had been loaded where the
  * first run had it: words that lead into the image there have moved with it, and no other word differs.
+ * Where it is known which words are pointers those have moved: at bias 0 small numbers lead there as well.
  * Such a page is only marked.  The few words that are not what follows from this are kept one by one;
  * a page with many of them is kept as it is.  So what comes out is what went in, byte for byte, whatever
  * the words mean: that is not decided here. */
@@ -39,10 +40,47 @@ void region_free(struct region *g)
   *g = (struct region){0};
 }
 
-/* The word here where the first run has v. */
-static inline uint64_t follow(const struct region *g, uint64_t v)
+/* The word here where the first run has v, at that offset. */
+static uint64_t follow(const struct region *g, size_t at, uint64_t v)
 {
-  return v + (v - g->from <= g->size ? g->by : 0);
+  const struct bitmap *pointers = g->first->pointers;
+  const bool moves = pointers ? bitmap_get(pointers, at / g->word) : v - g->from <= g->size;
+  return v + (moves ? g->by : 0);
+}
+
+/* The same for a page; a loop for each size of a word, so that it is one instruction to load one. */
+static inline void follow_range(const struct region *g, size_t at, unsigned char *to, unsigned word)
+{
+  const unsigned char *was = g->first->own + at;
+  for (size_t i = 0; i < REGION_PAGE; i += word) {
+    const uint64_t v = get_word(was + i, word);
+    put_word(to + i, word, v + (v - g->from <= g->size ? g->by : 0));
+  }
+}
+
+static inline void follow_marks(const struct region *g, size_t at, unsigned char *to, unsigned word)
+{
+  enum { BITS = 64 };
+  const struct bitmap *pointers = g->first->pointers;
+  const unsigned char *was = g->first->own + at;
+  for (size_t i = 0; i < REGION_PAGE; i += BITS * word) {
+    const size_t n = (at + i) / word;
+    uint64_t bits = n < pointers->n ? pointers->at[n / BITS] : 0;
+    for (size_t j = i; j < i + BITS * word; j += word, bits >>= 1)
+      put_word(to + j, word, get_word(was + j, word) + (g->by & -(bits & 1)));
+  }
+}
+
+static void follow_page(const struct region *g, size_t at, unsigned char *to)
+{
+  if (g->first->pointers && g->word == 8)
+    follow_marks(g, at, to, 8);
+  else if (g->first->pointers)
+    follow_marks(g, at, to, 4);
+  else if (g->word == 8)
+    follow_range(g, at, to, 8);
+  else
+    follow_range(g, at, to, 4);
 }
 
 void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by)
@@ -52,31 +90,14 @@ void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by)
   g->by = by;
 }
 
-/* A loop for each size of a word, so that it is one instruction to load one. */
-static inline bool follows_in(const struct region *g, const unsigned char *was,
-                              const unsigned char *now, unsigned word)
-{
-  uint64_t bits = 0;
-  for (size_t i = 0; i < REGION_PAGE; i += word)
-    bits |= follow(g, get_word(was + i, word)) ^ get_word(now + i, word);
-  return !(word == 4 ? (uint32_t)bits : bits);
-}
-
-static bool follows(const struct region *g, const unsigned char *was, const unsigned char *now)
-{
-  return g->word == 8 ? follows_in(g, was, now, 8) : follows_in(g, was, now, 4);
-}
-
-/* The same but for a few words, which are noted. */
-static bool nearly_follows(struct region *g, size_t at, const unsigned char *was,
+/* The same as expected but for a few words, which are noted. */
+static bool nearly_follows(struct region *g, size_t at, const unsigned char *expected,
                            const unsigned char *now)
 {
   const size_t before = g->patches.n;
   const unsigned word = g->word;
   for (size_t i = 0; i < REGION_PAGE; i += word) {
-    unsigned char expected[8];
-    put_word(expected, word, follow(g, get_word(was + i, word)));
-    if (memcmp(expected, now + i, word) == 0)
+    if (memcmp(expected + i, now + i, word) == 0)
       continue;
     if (g->patches.n - before == PATCHES_AT_MOST) {
       g->patches.n = before;
@@ -89,14 +110,16 @@ static bool nearly_follows(struct region *g, size_t at, const unsigned char *was
 
 static void put_page(struct region *g, size_t at, const unsigned char *now)
 {
-  const unsigned char *was = g->first->own + at;
   const bool is_there = at < g->first->room;
-  unsigned char kind = PAGE_OWN;
-  if (is_there && memcmp(was, now, REGION_PAGE) == 0)
+  const bool is_same = is_there && memcmp(g->first->own + at, now, REGION_PAGE) == 0;
+  unsigned char kind = PAGE_OWN, expected[REGION_PAGE];
+  if (is_there && !is_same)
+    follow_page(g, at, expected);
+  if (is_same)
     kind = PAGE_SAME;
-  else if (is_there && follows(g, was, now))
+  else if (is_there && memcmp(expected, now, REGION_PAGE) == 0)
     kind = PAGE_MOVED;
-  else if (is_there && nearly_follows(g, at, was, now))
+  else if (is_there && nearly_follows(g, at, expected, now))
     kind = PAGE_PATCHED;
   else
     copy_sparse(g->own + at, now, REGION_PAGE);
@@ -135,11 +158,7 @@ const unsigned char *region_page(const struct region *g, size_t at, unsigned cha
   const unsigned word = g->word;
   if (kind == PAGE_OWN || kind == PAGE_SAME)
     return (kind == PAGE_OWN ? g : g->first)->own + at;
-  const unsigned char *was = g->first->own + at;
-  for (size_t i = 0; i < REGION_PAGE && word == 8; i += 8)
-    put_word(room + i, 8, follow(g, get_word(was + i, 8)));
-  for (size_t i = 0; i < REGION_PAGE && word == 4; i += 4)
-    put_word(room + i, 4, follow(g, get_word(was + i, 4)));
+  follow_page(g, at, room);
   for (size_t i = kind == PAGE_PATCHED ? find_patch(g, at) : g->patches.n;
        i < g->patches.n && g->patches.at[i].offset < at + REGION_PAGE; i++)
     put_word(room + (g->patches.at[i].offset - at), word, g->patches.at[i].value);
@@ -170,7 +189,7 @@ static uint64_t aligned_word(const struct region *g, size_t at)
     if (i < g->patches.n && g->patches.at[i].offset == at)
       return g->patches.at[i].value;
   }
-  return follow(g, get_word(g->first->own + at, g->word));
+  return follow(g, at, get_word(g->first->own + at, g->word));
 }
 
 uint64_t region_word(const struct region *g, size_t at)

@@ -40,13 +40,16 @@ struct region {
   unsigned word;              /* bytes of a pointer */
   uint64_t bias;              /* that the library had */
   uint64_t from, size, by;
+  const struct bitmap
+      *pointers;              /* of a first: which words move, by number; NULL: see region_moved */
   LIST(struct patch) patches; /* by offset */
 };
 
 /* All zero; first may be NULL.  -1 and errno when there are no addresses for it. */
 int region_init(struct region *g, const struct region *first, size_t room, unsigned word);
 void region_free(struct region *g);
-/* Where the first run's words that lead to [from, from + size] (run-time) have moved by so much. */
+/* Where the first run's words that lead to [from, from + size] (run-time), or its pointers, have moved by so
+ * much. */
 void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by);
 /* The next bytes from at on, in order; all but the last ones are whole pages. */
 void region_put(struct region *g, size_t at, const unsigned char *bytes, size_t n);

@@ -141,6 +141,14 @@ static void check_bytes(const struct region *g, const unsigned char *bytes)
   CHECK(memcmp(all, bytes + 5, SIZE - 5) == 0);
 }
 
+/* A run as it is kept for the proof, told apart from the image. */
+static void put_apart(struct region *g, int r)
+{
+  CHECK(!region_init(g, &plan.whole, SIZE, 8));
+  region_moved(g, lib.lo, lib.hi - lib.lo, bias[r]);
+  region_put(g, 0, run[r].region.own, SIZE);
+}
+
 /* The runs as they are, and as a freeze has them, where all but the first are what differs from it: nothing may
  * come of that. */
 static void go(struct policy *policy)
@@ -159,6 +167,12 @@ static void go(struct policy *policy)
   classify(&plan, &lib, run, RUNS, policy);
   classify(&also, &lib, coded, RUNS, policy);
   check_same(&plan, &also);
+  for (int r = 0; r < RUNS; r++) {
+    struct region apart;
+    put_apart(&apart, r);
+    check_bytes(&apart, run[r].region.own);
+    region_free(&apart);
+  }
   for (int r = 1; r < RUNS; r++)
     region_free(&coded[r].region);
   plan_free(&also);
@@ -204,6 +218,24 @@ static bool is_finding(size_t offset, enum cause cause)
     if (plan.findings.at[i].offset == offset)
       return plan.findings.at[i].cause == cause;
   return false;
+}
+
+/* At bias 0 a number may lead into the image, too; a proof keeps no page on that account. */
+static void test_numbers(void)
+{
+  struct region apart;
+  start();
+  for (size_t at = 0; at < REGION_PAGE; at += 8)
+    if (at % 16)
+      set_all(at, bias, lib.lo + at);
+    else
+      for (int r = 0; r < RUNS; r++)
+        set(r, at, lib.lo + at);
+  go(NULL);
+  CHECK(count_pointers() == REGION_PAGE / 16 && plan.sites.n == 0 && plan.findings.n == 0);
+  put_apart(&apart, 1);
+  CHECK(region_kind(&apart, 0) == PAGE_MOVED);
+  region_free(&apart);
 }
 
 static void test_diff(void)
@@ -596,6 +628,7 @@ static void test_proof(void)
 int main(void)
 {
   test_diff();
+  test_numbers();
   test_pages();
   test_pointers();
   test_rotated();
