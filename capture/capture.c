@@ -324,11 +324,12 @@ static int finish(struct capture *c, const struct options *o, const struct libra
     c->align = s.align;
   take_made(c);
   if (capture_modules(c, lib, cache, e) || take_maps(c, lib, e) || capture_region(c, first, e) ||
+      (init && capture_release(c, setting, e)) ||
       (setting->books & BOOK_BLOCKS && capture_blocks(c, &s, e)) ||
       (setting->books & BOOK_ALLOCATIONS && capture_allocations(c, &s, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
-  return init ? capture_release(c, setting, e) : 0;
+  return setting->books ? capture_forget(c, e) : 0;
 }
 
 /* Whether what has failed did so while others were under way, which have come to their ends now. */

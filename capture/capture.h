@@ -22,8 +22,9 @@ int capture_ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct
 int capture_region(struct capture *c, const struct region *first, struct error *e);
 int capture_blocks(struct capture *c, const struct sealed *s, struct error *e);
 int capture_allocations(struct capture *c, const struct sealed *s, struct error *e);
-/* The host gives its region back, unless it may be needed there. */
+/* The host gives its region back, unless it may be needed there; and, when these have been taken, its books. */
 int capture_release(struct capture *c, const struct setting *setting, struct error *e);
+int capture_forget(struct capture *c, struct error *e);
 
 /* modules.c */
 int capture_modules(struct capture *c, const struct library *lib, struct module_cache *cache,

@@ -417,8 +417,6 @@ static void release(unsigned long address, size_t size)
   (void)sigprocmask(SIG_BLOCK, &all, NULL);
   (void)uselocale(LC_GLOBAL_LOCALE);
   give_back((void *)lo, lo < hi ? hi - lo : 0);
-  give_back(allocations, RECORDS * sizeof *allocations);
-  give_back(blocks, RECORDS * sizeof *blocks);
   give_back((void *)(uintptr_t)front.copy, front.size);
   if (handshake.layout)
     (void)munmap((void *)(uintptr_t)handshake.layout, layout_size);
@@ -462,6 +460,10 @@ static void obey(void *library, const struct link_map *map, char *line)
   } else if (sscanf(line, "release %lx %lx", &address, &size) == 2) {
     release(address, size);
     SAY("released\n");
+  } else if (strcmp(line, "forget") == 0) {
+    give_back(allocations, RECORDS * sizeof *allocations);
+    give_back(blocks, RECORDS * sizeof *blocks);
+    SAY("forgotten\n");
   } else if (sscanf(line, "undefined %lx %lx", &address, &size) == 2)
     say_undefined(address, size);
   else if ((rest = after(line, "resolve")))

@@ -77,6 +77,12 @@ int capture_release(struct capture *c, const struct setting *setting, struct err
   return line && strcmp(line, "released") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 
+int capture_forget(struct capture *c, struct error *e)
+{
+  const char *line = process_ask(c->process, e, "forget");
+  return line && strcmp(line, "forgotten") == 0 ? 0 : capture_unexpected(c->lib, line, e);
+}
+
 /* From a run-time address. */
 static int take_bytes(struct capture *c, uint64_t from, unsigned char *to, size_t n,
                       struct error *e)
