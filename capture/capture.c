@@ -23,11 +23,12 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
   if (line && strncmp(line, "system ", 7) == 0)
     return fail(e, SYSTEM, "%s", line + 7);
   if (line && strncmp(line, "error ", 6) == 0)
-    return fail(
-        e, REFUSED,
-        "%s: cannot be loaded: %s (with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY "
-        "is for a dependency that is found that way)",
-        lib->path, line + 6);
+    return fail(e, REFUSED, "%s: cannot be loaded: %s (%s)", lib->path, line + 6,
+                lib->static_tls && strstr(line, "TLS")
+                    ? "it wants its thread-local variables among those that a program starts with, "
+                      "where there is little room: compile it with -ftls-model=global-dynamic"
+                    : "with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY is for a "
+                      "dependency that is found that way");
   if (!line ||
       sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
     return capture_unexpected(lib, line, e);

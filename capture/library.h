@@ -48,6 +48,9 @@ struct slot {
 struct library {
   char *path; /* as messages call it */
   enum libc libc;
+  bool needs_libc; /* or any will do */
+  bool irelative;  /* the dynamic linker has to call a function of it for an address */
+  bool static_tls; /* it takes thread-local memory of what there is at the start: DF_STATIC_TLS */
   uint16_t machine;
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
@@ -76,6 +79,8 @@ struct library {
 /* Reads a turf or a urf library, section headers or not.  Refuses what is neither, saying why and
  * what to do; a file that is not as long as its headers say is refused as well. */
 int library_read(struct library *lib, const char *path, struct error *e);
+/* Refuses a host program that needs another libc than the library does. */
+int library_same_libc(const struct library *lib, const char *program, struct error *e);
 /* Gives it another name in messages, when the file read was a temporary one. */
 void library_rename(struct library *lib, const char *path);
 void library_free(struct library *lib);

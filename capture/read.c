@@ -248,16 +248,62 @@ static int read_table(struct reader *r)
 
 /* the rest */
 
-static void read_libc(struct reader *r)
+/* Of the one that the file needs; glibc where it needs none. */
+static enum libc libc_of(const struct elf_file *f, bool *needs)
 {
   uint64_t offset;
-  r->lib->libc = LIBC_GLIBC;
-  for (int i = 0; file_tag(&r->f, DT_NEEDED, &i, &offset);) {
-    const char *name = file_string(&r->f, offset);
+  *needs = false;
+  for (int i = 0; file_tag(f, DT_NEEDED, &i, &offset);) {
+    const char *name = file_string(f, offset);
+    *needs |= name && strncmp(name, "libc.so.", 8) == 0;
     if (name && (strcmp(name, "libc.so") == 0 || strncmp(name, "libc.musl", 9) == 0 ||
-                 strncmp(name, "ld-musl", 7) == 0))
-      r->lib->libc = LIBC_MUSL;
+                 strncmp(name, "ld-musl", 7) == 0)) {
+      *needs = true;
+      return LIBC_MUSL;
+    }
   }
+  return LIBC_GLIBC;
+}
+
+int library_same_libc(const struct library *lib, const char *program, struct error *e)
+{
+  static const char *const names[] = {[LIBC_GLIBC] = "glibc", [LIBC_MUSL] = "musl"};
+  struct error unread = {0}; /* it may be a script */
+  struct elf_file f;
+  bool needs = false;
+  int result = 0;
+  const enum libc libc = file_open(&f, program, &unread) ? lib->libc : libc_of(&f, &needs);
+  if (lib->needs_libc && needs && libc != lib->libc)
+    result =
+        fail(e, REFUSED,
+             "%s: is for %s, and --host %s for %s, whose dynamic linker cannot load it: name a "
+             "program for %s, or none",
+             lib->path, names[lib->libc], program, names[libc], names[lib->libc]);
+  file_close(&f);
+  error_free(&unread);
+  return result;
+}
+
+/* What the dynamic linker is asked to do that turf, or musl's, cannot follow. */
+static int check_linking(struct reader *r)
+{
+  struct library *lib = r->lib;
+  uint64_t flags = 0, ignored;
+  int i = 0, j = 0;
+  (void)file_tag(&r->f, DT_FLAGS, &i, &flags);
+  lib->static_tls = flags & DF_STATIC_TLS;
+  if (flags & DF_TEXTREL || file_tag(&r->f, DT_TEXTREL, &j, &ignored))
+    return fail(r->f.e, REFUSED,
+                "%s: has text relocations (DT_TEXTREL): compile all of it with -fPIC, and link it "
+                "with -Wl,-z,text, which names what was not",
+                lib->path);
+  if (lib->libc == LIBC_MUSL && (lib->irelative || lib->n_ifuncs))
+    return fail(
+        r->f.e, REFUSED,
+        "%s: has an indirect function (R_*_IRELATIVE), which musl's dynamic linker does not "
+        "resolve: compile it without __attribute__((ifunc)) and target_clones",
+        lib->path);
+  return 0;
 }
 
 /* glibc (since 2.35) loads a library at a multiple of p_align, musl at any page. */
@@ -329,11 +375,11 @@ int library_read(struct library *lib, const char *path, struct error *e)
                    ? -1
                    : 0;
   if (!result) {
-    read_libc(&r);
+    lib->libc = libc_of(&r.f, &lib->needs_libc);
     read_align(&r);
-  }
-  if (!result)
     file_build_id(&r.f, lib->build_id);
+    result = check_linking(&r);
+  }
   file_close(&r.f);
   if (result)
     library_free(lib);

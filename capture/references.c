@@ -117,6 +117,11 @@ static bool in_init_array(const struct elf_file *f, uint64_t address)
          address - start < size;
 }
 
+static bool is_ifunc(const GElf_Sym *s)
+{
+  return s->st_shndx != SHN_UNDEF && GELF_ST_TYPE(s->st_info) == STT_GNU_IFUNC;
+}
+
 static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64_t size_tag)
 {
   Elf_Data *table;
@@ -127,6 +132,9 @@ static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
     int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
     bool symbolic = type == R_SYMBOLIC && symbol;
+    if (type == R_JUMP_SLOT && file_dynsym(f, symbol, &sym))
+      return -1;
+    lib->irelative |= type == R_IRELATIVE || (type == R_JUMP_SLOT && is_ifunc(&sym.sym));
     const bool outside =
         rela.r_offset < lib->note.transient && !rela.r_addend && !in_init_array(f, rela.r_offset);
     if ((symbolic || type == R_GLOB_DAT) &&

@@ -510,7 +510,7 @@ struct process *process_start(const struct options *o, const struct library *lib
                o->host ? "--host"
                        : "there is no host program for the library's libc (build turf "
                          "where that libc's compiler is installed, or use --host)");
-  else if (!launch(p, host, e)) {
+  else if (!(o->host && library_same_libc(lib, host, e)) && !launch(p, host, e)) {
     free(host);
     return p;
   }

@@ -110,6 +110,36 @@ echo 'int answer(void) { return 1; }' >none.c
 build_plain libdep.so dep.c -- -Wl,-soname,libdep.so
 build_lib none.so none.c -- -Wl,--no-as-needed "$WORK/libdep.so" "-Wl,-rpath,$WORK"
 refused urf_init none.so
+# what the dynamic linker is asked to do that cannot be frozen, or not done
+cat >text.c <<'END'
+int word, *held;
+int urf_init(void) { held = &word; return 0; }
+END
+$CC_CMD $LD_FLAG -shared -fno-pic -mcmodel=large -Wl,-z,notext -Wl,-z,lazy text.c -o text.so -L"$LIBDIR" -T urf.ld
+refused "-fPIC" text.so
+cat >ifunc.c <<'END'
+static int one(void) { return 1; }
+static int (*pick(void))(void) { return one; }
+int which(void) __attribute__((ifunc("pick")));
+int result;
+int urf_init(void) { result = which(); return 0; }
+END
+build_lib ifunc.so ifunc.c
+cat >tls.c <<'END'
+static __thread __attribute__((tls_model("initial-exec"))) char much[100000];
+int urf_init(void) { return much[5]++; }
+END
+build_lib tls.so tls.c
+refused "-ftls-model=global-dynamic" tls.so
+other=musl
+case $LIBC in musl)
+  other=glibc
+  refused "target_clones" ifunc.so
+  ;;
+esac
+host=$(echo "$LIBDIR"/turf/host-*-$other)
+refused "is for $LIBC, and --host" b.so --host "$host"
+
 # few descriptors
 expect_refusal 3 "ulimit -n" sh -c "ulimit -n 100; exec $TURF freeze b.so -o $OUT"
 
