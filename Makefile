@@ -118,6 +118,12 @@ check: all
 	set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
 	  tests/run -j $(JOBS) $(TESTS)
 
+# Every test in every configuration there is a compiler for, see tests/MATRIX.md.
+check-matrix: all
+	-set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
+	  tests/run -j $(JOBS) -o $(B)/matrix $(TESTS)
+	tests/matrix $(B)/matrix tests/MATRIX.md
+
 lint:
 	$(MAKE) B=$(B)/lint-gcc CC=gcc WERROR=-Werror all
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
@@ -128,5 +134,5 @@ lint:
 clean:
 	rm -rf $(B)
 
-.PHONY: all install demo bench check lint clean
+.PHONY: all install demo bench check check-matrix lint clean
 .DELETE_ON_ERROR:
