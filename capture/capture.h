@@ -16,7 +16,7 @@ struct sealed {
 /* Returns -1, with an error for an answer that is none; for NULL there is one already. */
 int capture_unexpected(const struct library *lib, const char *line, struct error *e);
 
-/* taken.c: the region, held against that of the first run (or NULL); blocks and allocations; all with the
+/* taken.c: the region, held against that of the first run (or NULL); blocks, and then allocations; all with the
  * errors of the conversation.  The first asks for bytes at a run-time address, which process_read reads. */
 int capture_ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct error *e);
 int capture_region(struct capture *c, const struct region *first, struct error *e);

@@ -14,7 +14,7 @@
 
 enum { PAGE = 4096 };
 
-/* By step. */
+/* By allocation. */
 enum fate { GONE, LEFT_PLAIN, LEFT_POINTERS, MAPPING_PLAIN, MAPPING_POINTERS };
 
 struct learned {
@@ -81,48 +81,30 @@ static bool has_pointers(const struct learned *l, uint64_t start, uint64_t size)
 
 /* what is left */
 
-/* Steps by address, of one address in their order. */
-static const struct capture *sorted;
-
-static int by_place(const void *a, const void *b)
-{
-  const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-  const uint64_t in_x = sorted->allocations.at[x].start, in_y = sorted->allocations.at[y].start;
-  return in_x < in_y ? -1 : in_x > in_y ? 1 : x < y ? -1 : x > y;
-}
-
-static size_t *sort_steps(const struct capture *c)
-{
-  size_t *order = xalloc(c->allocations.n * sizeof *order);
-  for (size_t i = 0; i < c->allocations.n; i++)
-    order[i] = i;
-  sorted = c;
-  sort(order, c->allocations.n, sizeof *order, by_place);
-  return order;
-}
-
 /* The last that got each used block has it.  False when there is none. */
 static bool find_blocks(struct learned *l)
 {
   const struct capture *c = l->c;
-  size_t *order = sort_steps(c), at = 0;
+  uint32_t *last = xalloc(c->blocks.n * sizeof *last); /* 1 + its index, 0 for none */
   bool known = true;
-  for (size_t i = 0; i < c->blocks.n && known; i++) {
-    const struct block *b = &c->blocks.at[i];
-    if (!b->used)
-      continue;
-    while (at < c->allocations.n && c->allocations.at[order[at]].start <= b->start)
-      at++;
-    const size_t step = at ? order[at - 1] : 0;
-    known = at && c->allocations.at[step].start == b->start;
-    if (!known || c->allocations.at[step].how == URF_HOW_MAPPING)
-      continue;
-    const bool area = c->allocations.at[step].how == URF_HOW_AREA;
-    l->fates[step] = area || has_pointers(l, b->start, b->size) ? LEFT_POINTERS : LEFT_PLAIN;
-    if (area)
-      l->sizes[step] = b->size;
+  for (size_t i = 0; i < c->allocations.n; i++) {
+    const uint64_t start = c->allocations.at[i].start;
+    const size_t b = COUNT_BELOW(&c->blocks, start, start);
+    if (b < c->blocks.n && c->blocks.at[b].start == start)
+      last[b] = (uint32_t)i + 1;
   }
-  free(order);
+  for (size_t b = 0; b < c->blocks.n && known; b++) {
+    const struct block *block = &c->blocks.at[b];
+    known = !block->used || last[b];
+    const size_t i = last[b] - (size_t)1;
+    if (!block->used || !known || c->allocations.at[i].how == URF_HOW_MAPPING)
+      continue;
+    const bool area = c->allocations.at[i].how == URF_HOW_AREA;
+    l->fates[i] = area || has_pointers(l, block->start, block->size) ? LEFT_POINTERS : LEFT_PLAIN;
+    if (area)
+      l->sizes[i] = block->size;
+  }
+  free(last);
   return known;
 }
 
@@ -183,7 +165,7 @@ static uint64_t put_block(struct places *p, uint64_t size, uint64_t align)
 static void put_step(struct places *p, size_t i, const struct learned *l)
 {
   const unsigned how = l->c->allocations.at[i].how;
-  struct urf_step *step = &p->layout->steps[i];
+  struct urf_step *step = &p->layout->steps[l->c->allocations.at[i].number];
   if (how == URF_HOW_MAPPING) {
     const uint64_t at = page_up(p->lib->note.heap + p->layout->size) - p->lib->note.heap;
     step->at = at + URF_STEP_MAPPING;
@@ -206,11 +188,12 @@ static void put_all(struct places *p, const struct learned *l, enum fate fate)
 static void keep_places(struct places *p, struct learned *l, const struct urf_layout *before)
 {
   p->layout->size = before->size;
-  for (uint64_t i = 0; i < before->n; i++) {
-    p->layout->steps[i] = before->steps[i];
+  for (uint64_t i = 0; i < before->n; i++)
     if (before->steps[i].at)
+      p->layout->steps[i] = before->steps[i];
+  for (size_t i = 0; i < l->c->allocations.n; i++)
+    if (before->steps[l->c->allocations.at[i].number].at)
       l->fates[i] = GONE;
-  }
 }
 
 static void find_places(struct places *p, struct learned *l, const struct urf_layout *before)
@@ -218,7 +201,8 @@ static void find_places(struct places *p, struct learned *l, const struct urf_la
   const struct capture *c = l->c;
   for (size_t i = 0; i < c->allocations.n; i++) {
     const struct allocation *a = &c->allocations.at[i];
-    p->layout->steps[i].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
+    if (l->fates[i] != GONE)
+      p->layout->steps[a->number].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
   }
   if (before)
     keep_places(p, l, before);
@@ -234,10 +218,12 @@ bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before)
 {
   const struct urf_layout *kept = before ? before->map : NULL;
-  const size_t n = c->allocations.n, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
-  struct learned l = {.c = c, .fates = xalloc(n), .sizes = xalloc(n * sizeof *l.sizes)};
+  const size_t n = c->steps, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
+  struct learned l = {.c = c,
+                      .fates = xalloc(c->allocations.n),
+                      .sizes = xalloc(c->allocations.n * sizeof *l.sizes)};
   struct places p = {.lib = c->lib, .layout = xalloc(size)};
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < c->allocations.n; i++)
     l.sizes[i] = c->allocations.at[i].size;
   find_targets(&l);
   const bool known = find_blocks(&l);
@@ -245,8 +231,7 @@ bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
   count_left(left, &l);
   p.layout->n = n;
   find_places(&p, &l, kept && kept->n == n ? kept : NULL);
-  put_bytes(out, p.layout, size);
-  free(p.layout);
+  *out = (struct bytes){(unsigned char *)p.layout, size, size};
   free(l.fates);
   free(l.sizes);
   free(l.targets.at);

@@ -80,7 +80,8 @@ void owners_init(struct owners *o, const struct library *lib, const struct captu
     if (b == SIZE_MAX)
       continue;
     o->blocks.at[b].allocation = i;
-    o->blocks.at[b].caller = c->allocations.at[i].caller;
+    o->blocks.at[b].caller =
+        c->allocations.at[i].caller ? lib->lo + c->allocations.at[i].caller : 0;
   }
   for (size_t i = 0; i < o->blocks.n; i++)
     if (o->blocks.at[i].caller)
@@ -144,8 +145,9 @@ char *place_of(const struct subject *s, const struct capture *c, uint64_t addres
   if (s->block->allocation == SIZE_MAX)
     return xprintf("block of %ju bytes +%ju", (uintmax_t)s->size, by);
   char *caller = caller_name(s->block);
-  char *place = xprintf("allocation %zu (%ju bytes, by %s) +%ju", s->block->allocation + 1,
-                        (uintmax_t)c->allocations.at[s->block->allocation].size, caller, by);
+  const struct allocation *a = &c->allocations.at[s->block->allocation];
+  char *place = xprintf("allocation %ju (%ju bytes, by %s) +%ju", (uintmax_t)a->number + 1,
+                        (uintmax_t)a->size, caller, by);
   free(caller);
   return place;
 }

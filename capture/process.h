@@ -44,7 +44,7 @@ enum thing {
 };
 
 /* What a process keeps of its heap, for a capture to have; bits. */
-enum book { BOOK_BLOCKS = 1, BOOK_ALLOCATIONS = 2 };
+enum book { BOOK_BLOCKS = 1, BOOK_ALLOCATIONS = 2 /* with the former only */ };
 
 /* How a process is set up. */
 struct setting {

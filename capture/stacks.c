@@ -33,7 +33,7 @@ static char *list_allocations(const struct report *r)
   for (size_t i = 0; i < r->groups.n; i++) {
     const struct group *g = &r->groups.at[i];
     if (is_asked_for(g, of_cause))
-      *PUSH(&numbers) = g->example->subject.block->allocation;
+      *PUSH(&numbers) = r->runs->allocations.at[g->example->subject.block->allocation].number;
   }
   sort(numbers.at, numbers.n, sizeof *numbers.at, by_number);
   for (size_t i = 0; i < numbers.n; i++) {
@@ -49,14 +49,25 @@ static char *list_allocations(const struct report *r)
   return (char *)text.at;
 }
 
-/* Whether the allocation was the same as in the first run. */
-static bool is_same(const struct capture *run, const struct capture *c, size_t allocation)
+static int compare_numbers(const void *a, const void *b)
 {
-  if (allocation >= c->allocations.n)
-    return false;
-  const struct allocation *a = &run->allocations.at[allocation],
-                          *b = &c->allocations.at[allocation];
-  return a->start == b->start && a->size == b->size && a->caller == b->caller;
+  const size_t x = *(const size_t *)a, y = ((const struct allocation *)b)->number;
+  return x < y ? -1 : x > y;
+}
+
+/* NULL when it is not among those that are kept. */
+static const struct allocation *with_number(const struct capture *c, size_t number)
+{
+  const struct allocation *all = c->allocations.at;
+  return c->allocations.n ? bsearch(&number, all, c->allocations.n, sizeof *all, compare_numbers)
+                          : NULL;
+}
+
+/* Whether the allocation was the same as in the first run. */
+static bool is_same(const struct capture *run, const struct capture *c, size_t number)
+{
+  const struct allocation *a = with_number(run, number), *b = with_number(c, number);
+  return a && b && a->start == b->start && a->size == b->size && a->caller == b->caller;
 }
 
 /* frames */
@@ -110,7 +121,8 @@ static void resolve(struct frames *to, const struct report *r, const struct capt
                     const struct stack *s)
 {
   const struct library *lib = r->lib;
-  const uint64_t caller = c->allocations.at[s->allocation].caller;
+  const uint32_t from = with_number(c, s->allocation)->caller;
+  const uint64_t caller = from ? lib->lo + from : 0;
   size_t first = 0, end = s->frames.n;
   while (first < end && (!caller || s->frames.at[first] - c->bias != caller))
     first++;
@@ -132,7 +144,7 @@ static void resolve(struct frames *to, const struct report *r, const struct capt
 static void fill(struct group *g, const struct report *r, const struct capture *c)
 {
   const struct owner_block *b = g->example->subject.block;
-  const struct stack key = {.allocation = b->allocation};
+  const struct stack key = {.allocation = r->runs->allocations.at[b->allocation].number};
   const struct stack *s =
       c->stacks.n ? bsearch(&key, c->stacks.at, c->stacks.n, sizeof key, by_number) : NULL;
   if (s && is_same(r->runs, c, s->allocation))
@@ -147,7 +159,7 @@ void stacks_take(struct work *w, struct report *r)
   const struct setting setting = {.seed = 1,
                                   .align = w->runs[0].align,
                                   .steady = true,
-                                  .books = BOOK_ALLOCATIONS,
+                                  .books = BOOK_BLOCKS | BOOK_ALLOCATIONS,
                                   .layout = w->layout,
                                   .stacks = numbers};
   struct capture c = {0};

@@ -121,22 +121,14 @@ static int by_lo(const void *a, const void *b)
   return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
-static void add_block(struct capture *c, const struct record *r)
+static void add_block(struct capture *c, const struct record *r, void *unused)
 {
   const uint64_t start = r->address - c->bias;
+  (void)unused;
   if (r->extra == URF_BLOCK_MAPPED)
     *PUSH(&c->mapped) = (struct mapped){start, start + r->size};
   else
     *PUSH(&c->blocks) = (struct block){start, r->size, r->extra != URF_BLOCK_FREE};
-}
-
-static void add_allocation(struct capture *c, const struct record *r)
-{
-  const uint64_t mask = ((uint64_t)1 << URF_HOW_SHIFT) - 1;
-  const uint64_t caller = (r->extra & mask) - c->bias;
-  *PUSH(&c->allocations) = (struct allocation){
-      r->address - c->bias, r->size, caller >= c->lib->lo && caller < c->lib->hi ? caller : 0,
-      (unsigned char)(r->extra >> URF_HOW_SHIFT)};
 }
 
 static bool is_sorted(const struct capture *c)
@@ -147,9 +139,10 @@ static bool is_sorted(const struct capture *c)
   return i >= c->blocks.n;
 }
 
-/* n of them, each of which goes where add puts it. */
+/* n of them, for each of which add is called. */
 static int take_records(struct capture *c, uint64_t address, uint64_t n,
-                        void (*add)(struct capture *c, const struct record *r), struct error *e)
+                        void (*add)(struct capture *c, const struct record *r, void *arg),
+                        void *arg, struct error *e)
 {
   enum { AT_ONCE = CHUNK / sizeof(struct record) };
   struct record *r = xalloc(AT_ONCE * sizeof *r);
@@ -158,7 +151,7 @@ static int take_records(struct capture *c, uint64_t address, uint64_t n,
     const size_t part = n - at < AT_ONCE ? (size_t)(n - at) : AT_ONCE;
     status = take_bytes(c, address + at * sizeof *r, (unsigned char *)r, part * sizeof *r, e);
     for (size_t i = 0; i < part && !status; i++)
-      add(c, &r[i]);
+      add(c, &r[i], arg);
   }
   free(r);
   return status;
@@ -168,16 +161,73 @@ int capture_blocks(struct capture *c, const struct sealed *s, struct error *e)
 {
   c->blocks.at = xalloc(s->n_blocks * sizeof *c->blocks.at);
   c->blocks.cap = s->n_blocks;
-  int status = take_records(c, s->blocks, s->n_blocks, add_block, e);
+  int status = take_records(c, s->blocks, s->n_blocks, add_block, NULL, e);
   if (!is_sorted(c))
     sort(c->blocks.at, c->blocks.n, sizeof *c->blocks.at, by_start);
   sort(c->mapped.at, c->mapped.n, sizeof *c->mapped.at, by_lo);
   return status;
 }
 
+/* Most allocations are gone by the end, and nobody asks for those: only the last in each block that is used is
+ * kept, and all that have no block of their own. */
+struct last {
+  uint32_t *of;       /* per block: 1 + the number of the last, 0 for none */
+  struct bitmap kept; /* by number */
+  size_t number, n;
+};
+
+static unsigned how_of(const struct record *r)
+{
+  return (unsigned)(r->extra >> URF_HOW_SHIFT);
+}
+
+static void see_allocation(struct capture *c, const struct record *r, void *arg)
+{
+  struct last *last = arg;
+  const uint64_t start = r->address - c->bias;
+  const size_t number = last->number++, i = COUNT_BELOW(&c->blocks, start, start);
+  const bool found = i < c->blocks.n && c->blocks.at[i].start == start && c->blocks.at[i].used;
+  if (how_of(r) >= URF_HOW_MAPPING)
+    bitmap_set(&last->kept, number, true);
+  else if (found) {
+    if (last->of[i])
+      bitmap_set(&last->kept, last->of[i] - 1, false);
+    bitmap_set(&last->kept, number, true);
+    last->of[i] = (uint32_t)number + 1;
+  }
+}
+
+static void add_allocation(struct capture *c, const struct record *r, void *arg)
+{
+  struct last *last = arg;
+  const uint64_t mask = ((uint64_t)1 << URF_HOW_SHIFT) - 1;
+  const uint64_t caller = (r->extra & mask) - c->bias - c->lib->lo;
+  const size_t number = last->number++;
+  if (bitmap_get(&last->kept, number))
+    *PUSH(&c->allocations) = (struct allocation){
+        .start = r->address - c->bias,
+        .size = r->size,
+        .how = (uint8_t)how_of(r),
+        .caller = caller < c->lib->hi - c->lib->lo && caller <= UINT32_MAX ? (uint32_t)caller : 0,
+        .number = (uint32_t)number};
+}
+
 int capture_allocations(struct capture *c, const struct sealed *s, struct error *e)
 {
-  c->allocations.at = xalloc(s->n_allocations * sizeof *c->allocations.at);
-  c->allocations.cap = s->n_allocations;
-  return take_records(c, s->allocations, s->n_allocations, add_allocation, e);
+  struct last last = {.of = xalloc(c->blocks.n * sizeof *last.of)};
+  bitmap_init(&last.kept, s->n_allocations);
+  int status = s->n_allocations < UINT32_MAX
+                   ? take_records(c, s->allocations, s->n_allocations, see_allocation, &last, e)
+                   : capture_unexpected(c->lib, "allocations without number", e);
+  free(last.of);
+  for (size_t i = bitmap_next(&last.kept, 0); i < last.kept.n; i = bitmap_next(&last.kept, i + 1))
+    last.n++;
+  last.number = 0;
+  c->steps = s->n_allocations;
+  c->allocations.at = xalloc(last.n * sizeof *c->allocations.at);
+  c->allocations.cap = last.n;
+  if (!status)
+    status = take_records(c, s->allocations, s->n_allocations, add_allocation, &last, e);
+  free(last.kept.at);
+  return status;
 }

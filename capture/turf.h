@@ -77,9 +77,11 @@ struct module {
   const struct exports *exports;
 };
 
+/* There may be very many of these, and of allocations. */
 struct block {
-  uint64_t start, size; /* link-time */
-  bool used;
+  uint64_t start; /* link-time */
+  uint64_t size : 63;
+  uint64_t used : 1;
 };
 
 /* What mmap has given out of a block. */
@@ -88,14 +90,16 @@ struct mapped {
 };
 
 struct allocation {
-  uint64_t start, size; /* link-time */
-  uint64_t caller : 56; /* the same; 0 outside the library */
-  uint64_t how : 8;     /* the logarithm of the alignment, or URF_HOW_... */
+  uint64_t start;     /* link-time */
+  uint64_t size : 56; /* asked for */
+  uint64_t how : 8;   /* the logarithm of the alignment, or URF_HOW_... */
+  uint32_t caller;    /* from the start of the image; 0 outside of it */
+  uint32_t number;    /* of all that there were, in order, from 0 */
 };
 
 /* Who made an allocation: the addresses that the calls return to, run-time, innermost first. */
 struct stack {
-  size_t allocation; /* index into capture.allocations */
+  size_t allocation; /* its number */
   LIST(uint64_t) frames;
 };
 
@@ -121,7 +125,8 @@ struct capture {
   LIST(struct mapped) mapped;          /* inside of those, by address */
   enum urf_stray strayed;              /* from the layout, */
   uint64_t strayed_at;                 /* at that allocation, from 0 */
-  LIST(struct allocation) allocations; /* all there were, in order; a block may have had several */
+  uint64_t steps;                      /* allocations that there were; */
+  LIST(struct allocation) allocations; /* those, in order, whose blocks are left, mappings, areas */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
   LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
@@ -186,7 +191,7 @@ struct layout {
   size_t size;
 };
 
-/* The struct urf_layout for runs like c, appended to out; false when there is none.  before: NULL, or the layout that c had, to which places are added for what it did not expect to be
+/* The struct urf_layout for runs like c, for the caller to free; false when there is none.  before: NULL, or the layout that c had, to which places are added for what it did not expect to be
  * left. */
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before);

@@ -97,9 +97,11 @@ static void fill(int slot)
 
 static void log_step(const void *p, size_t size, unsigned how)
 {
+  const uint32_t number = (uint32_t)steps.n;
   *PUSH(&steps) = (struct allocation){.start = (uint64_t)((const unsigned char *)p - area) + HEAP,
                                       .size = size,
-                                      .how = (uint8_t)how};
+                                      .how = (uint8_t)how,
+                                      .number = number};
 }
 
 static void start(int slot, void *p, size_t size, size_t align, unsigned how)
@@ -226,6 +228,7 @@ static struct urf_layout *learn(struct left *left)
       .lib = &lib, .bias = (uint64_t)area - HEAP, .size = heap.top - (uintptr_t)area};
   struct bytes out = {0};
   c.region.own = area;
+  c.steps = steps.n;
   memcpy(&c.allocations, &steps, sizeof steps);
   memcpy(&c.blocks, &blocks, sizeof blocks);
   memcpy(&c.mapped, &mapped, sizeof mapped);
