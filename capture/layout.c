@@ -149,7 +149,8 @@ static void count_left(struct left *left, const struct learned *l)
 
 struct places {
   const struct library *lib;
-  struct urf_layout *layout;
+  struct urf_step *steps; /* by allocation */
+  uint64_t size;
 };
 
 /* A block with its header, at the end of what there is. */
@@ -157,19 +158,19 @@ static uint64_t put_block(struct places *p, uint64_t size, uint64_t align)
 {
   const uint64_t heap = p->lib->note.heap;
   const unsigned word = p->lib->word;
-  const uint64_t at = ((heap + p->layout->size + word + align - 1) & ~(align - 1)) - heap;
-  p->layout->size = at + size;
+  const uint64_t at = ((heap + p->size + word + align - 1) & ~(align - 1)) - heap;
+  p->size = at + size;
   return at;
 }
 
 static void put_step(struct places *p, size_t i, const struct learned *l)
 {
   const unsigned how = l->c->allocations.at[i].how;
-  struct urf_step *step = &p->layout->steps[l->c->allocations.at[i].number];
+  struct urf_step *step = &p->steps[i];
   if (how == URF_HOW_MAPPING) {
-    const uint64_t at = page_up(p->lib->note.heap + p->layout->size) - p->lib->note.heap;
+    const uint64_t at = page_up(p->lib->note.heap + p->size) - p->lib->note.heap;
     step->at = at + URF_STEP_MAPPING;
-    p->layout->size = at + step->size;
+    p->size = at + step->size;
   } else if (how == URF_HOW_AREA)
     step->at = put_block(p, step->size, 16) + URF_STEP_AREA;
   else
@@ -184,16 +185,39 @@ static void put_all(struct places *p, const struct learned *l, enum fate fate)
       put_step(p, i, l);
 }
 
+/* The steps of a layout that have places, in order. */
+struct walk {
+  const struct urf_layout *layout; /* NULL for none */
+  size_t next;
+  uint64_t number, after; /* of the last, and of what follows that */
+};
+
+static const struct urf_step *walk(struct walk *w)
+{
+  const struct urf_step *s = NULL;
+  while (w->layout && w->after < w->layout->n && !s) {
+    const struct urf_step *next = &w->layout->steps[w->next++];
+    w->number = w->after;
+    w->after += next->at ? 1 : next->size;
+    s = next->at ? next : NULL;
+  }
+  return s;
+}
+
 /* What is left has its place already, but for some. */
 static void keep_places(struct places *p, struct learned *l, const struct urf_layout *before)
 {
-  p->layout->size = before->size;
-  for (uint64_t i = 0; i < before->n; i++)
-    if (before->steps[i].at)
-      p->layout->steps[i] = before->steps[i];
-  for (size_t i = 0; i < l->c->allocations.n; i++)
-    if (before->steps[l->c->allocations.at[i].number].at)
+  struct walk w = {before, 0, 0, 0};
+  size_t i = 0;
+  p->size = before->size;
+  for (const struct urf_step *s = walk(&w); s; s = walk(&w)) {
+    while (i < l->c->allocations.n && l->c->allocations.at[i].number < w.number)
+      i++;
+    if (i < l->c->allocations.n && l->c->allocations.at[i].number == w.number) {
+      p->steps[i] = *s;
       l->fates[i] = GONE;
+    }
+  }
 }
 
 static void find_places(struct places *p, struct learned *l, const struct urf_layout *before)
@@ -201,41 +225,74 @@ static void find_places(struct places *p, struct learned *l, const struct urf_la
   const struct capture *c = l->c;
   for (size_t i = 0; i < c->allocations.n; i++) {
     const struct allocation *a = &c->allocations.at[i];
-    if (l->fates[i] != GONE)
-      p->layout->steps[a->number].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
+    p->steps[i].size = a->how == URF_HOW_MAPPING ? page_up(a->size) : l->sizes[i];
   }
   if (before)
     keep_places(p, l, before);
   put_all(p, l, MAPPING_PLAIN);
   put_all(p, l, MAPPING_POINTERS);
-  if (p->layout->size < p->lib->word)
-    p->layout->size = p->lib->word; /* in front of the first header, so that its block is aligned */
+  if (p->size < p->lib->word)
+    p->size = p->lib->word; /* in front of the first header, so that its block is aligned */
   put_all(p, l, LEFT_POINTERS);
   put_all(p, l, LEFT_PLAIN);
+}
+
+/* The step of that number, and those since the last one, which are gone; step NULL: it is the end. */
+static void write_step(struct bytes *out, uint64_t *last, uint64_t number,
+                       const struct urf_step *step)
+{
+  const struct urf_step gone = {.size = number - *last};
+  if (gone.size)
+    put_bytes(out, &gone, sizeof gone);
+  if (step)
+    put_bytes(out, step, sizeof *step);
+  *last = number + 1;
+}
+
+/* Places that the layout before had stay, even if nothing is left there this time. */
+static void write_layout(struct bytes *out, const struct places *p, const struct capture *c,
+                         const struct urf_layout *before)
+{
+  const struct urf_layout header = {.n = c->steps, .size = p->size};
+  struct walk w = {before, 0, 0, 0};
+  const struct urf_step *kept = walk(&w);
+  uint64_t last = 0;
+  put_bytes(out, &header, sizeof header);
+  for (size_t i = 0; i < c->allocations.n; i++) {
+    const uint64_t number = c->allocations.at[i].number;
+    for (; kept && w.number < number; kept = walk(&w))
+      write_step(out, &last, w.number, kept);
+    if (kept && w.number == number)
+      kept = walk(&w);
+    if (p->steps[i].at)
+      write_step(out, &last, number, &p->steps[i]);
+  }
+  for (; kept; kept = walk(&w))
+    write_step(out, &last, w.number, kept);
+  write_step(out, &last, c->steps, NULL);
 }
 
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before)
 {
-  const struct urf_layout *kept = before ? before->map : NULL;
-  const size_t n = c->steps, size = sizeof(struct urf_layout) + n * sizeof(struct urf_step);
-  struct learned l = {.c = c,
-                      .fates = xalloc(c->allocations.n),
-                      .sizes = xalloc(c->allocations.n * sizeof *l.sizes)};
-  struct places p = {.lib = c->lib, .layout = xalloc(size)};
-  for (size_t i = 0; i < c->allocations.n; i++)
+  const struct urf_layout *all = before ? before->map : NULL;
+  const struct urf_layout *kept = all && all->n == c->steps ? all : NULL;
+  const size_t n = c->allocations.n;
+  struct learned l = {.c = c, .fates = xalloc(n), .sizes = xalloc(n * sizeof *l.sizes)};
+  struct places p = {.lib = c->lib, .steps = xalloc(n * sizeof *p.steps)};
+  for (size_t i = 0; i < n; i++)
     l.sizes[i] = c->allocations.at[i].size;
   find_targets(&l);
   const bool known = find_blocks(&l);
   find_mappings(&l);
   count_left(left, &l);
-  p.layout->n = n;
-  find_places(&p, &l, kept && kept->n == n ? kept : NULL);
-  *out = (struct bytes){(unsigned char *)p.layout, size, size};
+  find_places(&p, &l, kept);
+  write_layout(out, &p, c, kept);
+  free(p.steps);
   free(l.fates);
   free(l.sizes);
   free(l.targets.at);
-  return known && (!kept || kept->n == n);
+  return known && kept == all;
 }
 
 /* for the host program */

@@ -191,7 +191,7 @@ struct layout {
   size_t size;
 };
 
-/* The struct urf_layout for runs like c, for the caller to free; false when there is none.  before: NULL, or the layout that c had, to which places are added for what it did not expect to be
+/* The struct urf_layout for runs like c, appended to out; false when there is none.  before: NULL, or the layout that c had, to which places are added for what it did not expect to be
  * left. */
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before);

@@ -16,7 +16,7 @@
 #define URF_FORMAT 2u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 5u /* of struct urf_host */
+#define URF_HOST_VERSION 6u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* Room for the features of a CPU, in words that the machine's cpu.h names. */
@@ -189,7 +189,8 @@ static inline uint64_t urf_payload(uint64_t size, unsigned word)
  * as well, counted in the order in which they are made.  Offsets are from the heap's start. */
 struct urf_step {
   uint64_t size; /* asked for; of a mapping in whole pages, of sbrk's area what it comes to */
-  uint64_t at;   /* of the payload, plus enum urf_step_kind; 0: it is gone by the end */
+  uint64_t
+      at; /* of the payload, plus enum urf_step_kind; 0: so many steps as size says are gone by the end */
 };
 enum urf_step_kind {
   URF_STEP_BLOCK,
@@ -199,7 +200,7 @@ enum urf_step_kind {
 };
 
 struct urf_layout {
-  uint64_t n;    /* of steps */
+  uint64_t n;    /* steps, those that are gone as well */
   uint64_t size; /* of all that is left in the end: what is gone by then lies behind it */
   struct urf_step steps[];
 };

@@ -231,7 +231,7 @@ static const struct urf_step *next_step(struct heap *h)
   if (!h->layout || h->strayed)
     return 0;
   if (h->step < h->layout->n)
-    return &h->layout->steps[h->step];
+    return &h->layout->steps[h->entry];
   stray(h, URF_STRAY_MORE);
   return 0;
 }
@@ -263,10 +263,24 @@ static char *place(struct heap *h, size_t align, size_t size, enum urf_step_kind
   return (char *)at;
 }
 
+static void advance(struct heap *h)
+{
+  const int is_known = h->layout && !h->strayed && h->step < h->layout->n;
+  h->step++;
+  if (!is_known)
+    return;
+  const struct urf_step *s = &h->layout->steps[h->entry];
+  if (s->at || ++h->gone == s->size) {
+    h->entry++;
+    h->gone = 0;
+  }
+}
+
 /* Ends an allocation. */
 static void *step(struct heap *h, void *p)
 {
-  h->step += p != 0;
+  if (p)
+    advance(h);
   return p;
 }
 
@@ -380,7 +394,7 @@ int heap_resize(struct heap *h, void *p, size_t size)
   if (is_laid_out(h, p) || (s && s->at) ||
       !resize(h, p, size)) /* it has a place, or a new one has to be found */
     return 0;
-  h->step++;
+  advance(h);
   return 1;
 }
 
@@ -515,8 +529,7 @@ void heap_unmap(struct heap *h, uintptr_t start, size_t len)
 static int each_laid_out(struct heap *h,
                          int (*f)(uintptr_t at, size_t size, enum urf_step_kind, void *), void *arg)
 {
-  const uint64_t n = h->strayed ? h->strayed_at : h->step;
-  for (uint64_t i = 0; h->layout && i < n; i++) {
+  for (uint64_t i = 0; h->layout && i < h->entry; i++) {
     const struct urf_step *s = &h->layout->steps[i];
     if (s->at && f(place_of(h, s), room_of(s), s->at % URF_STEP_KINDS, arg))
       return 1;

@@ -34,6 +34,8 @@ struct heap {
   const struct urf_layout *layout;
   uintptr_t origin;
   uint64_t step; /* allocations so far */
+  /* the next one's place in layout->steps and, of those in a row that are gone, how many have been */
+  uint64_t entry, gone;
   enum urf_stray strayed;
   uint64_t strayed_at;     /* the step from which on there is no layout */
   struct heap_span *spans; /* page ranges handed out by mmap, by address */

@@ -294,10 +294,26 @@ static int some_left(int mapping)
   return -1;
 }
 
+/* Its bytes; number: NULL, or where that of the first step with a block is put, whose place is returned then. */
+static size_t measure(const struct urf_layout *layout, uint64_t *number)
+{
+  size_t i = 0;
+  for (uint64_t n = 0; n < layout->n; i++) {
+    const struct urf_step *s = &layout->steps[i];
+    if (number && s->at && s->at % URF_STEP_KINDS == URF_STEP_BLOCK) {
+      *number = n;
+      return i;
+    }
+    n += s->at ? 1 : s->size;
+  }
+  return sizeof *layout + i * sizeof *layout->steps;
+}
+
 static void attack(const struct urf_layout *layout)
 {
   struct urf_layout *other;
-  const size_t size = sizeof *layout + layout->n * sizeof *layout->steps;
+  uint64_t number = 0;
+  const size_t size = measure(layout, NULL), i = measure(layout, &number);
   for (int m = 0; m < 2; m++) { /* a survivor goes: its place is empty */
     const int left = some_left(m);
     if (left < 0)
@@ -319,14 +335,11 @@ static void attack(const struct urf_layout *layout)
   other->n--;
   strays(other, URF_STRAY_MORE);
   memcpy(other, layout, size);
-  size_t i = 0;
-  while (!other->steps[i].at || other->steps[i].at % URF_STEP_KINDS != URF_STEP_BLOCK)
-    i++;
   other->steps[i].size++;
   strays(other, URF_STRAY_SIZE);
-  MUST(heap.strayed_at == i);
+  MUST(heap.strayed_at == number);
   memcpy(other, layout, size);
-  other->steps[i].at = 0;
+  other->steps[i] = (struct urf_step){.size = 1};
   strays(other, URF_STRAY_LEFT);
   memcpy(other, layout, size);
   other->size = RESERVE;
@@ -352,7 +365,8 @@ int main(void)
     check_left(layout, &left);
     struct urf_layout *same = learn(&again); /* where they lie does not matter */
     MUST(same->n == layout->n && same->size == layout->size &&
-         memcmp(same->steps, layout->steps, layout->n * sizeof *layout->steps) == 0);
+         measure(same, NULL) == measure(layout, NULL) &&
+         memcmp(same, layout, measure(layout, NULL)) == 0);
     MUST(memcmp(&left, &again, sizeof left) == 0);
     run(layout);
     attack(layout);
