@@ -116,6 +116,11 @@ struct clock {
   uint64_t calls; /* when they are asked */
 };
 
+/* How many mappings of a kind there were, see trace.c. */
+struct placed {
+  uint64_t kind, n;
+};
+
 /* A mapping that the process asked for, there or anywhere, for itself. */
 struct made {
   uint64_t lo, size; /* run-time */
@@ -131,8 +136,7 @@ struct displacement {
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   int pid;             /* the process itself, not one that it starts */
   struct clock clock;
-  uint64_t step; /* mappings so far */
-  uint64_t steps_of_children;
+  LIST(struct placed) placed;
   LIST(struct made) made;
   uint64_t drawn, ticks; /* random bytes and looks at the counter so far, when they are answered */
   unsigned asked;        /* enum thing */

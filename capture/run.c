@@ -547,6 +547,7 @@ void process_end(struct process *p)
       *at = p->next;
       break;
     }
+  free(p->displaced.placed.at);
   free(p->displaced.made.at);
   free(p->path);
   free(p->doing);

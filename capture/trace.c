@@ -28,6 +28,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "machine.h"
 #include "trace.h"
@@ -35,8 +36,7 @@
 /* User space that every kernel offers, less what the kernel itself likes to use at both ends. */
 #define LOWEST 0x100000000000u
 #define HIGHEST 0x600000000000u
-#define CHILDREN ((uint64_t)1 << 40) /* a step that no process gets to by its own mappings */
-#define CIRCLE ((uint64_t)1 << 44)   /* LOWEST: a sixth of it all */
+#define CIRCLE ((uint64_t)1 << 44) /* LOWEST: a sixth of it all */
 
 /* Stack, break and dynamic linker at random addresses, or, where that can be had, at the same. */
 static int place_by_kernel(const struct displacement *d, unsigned long now)
@@ -158,18 +158,38 @@ static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, ui
   return LOWEST + draw(d->setting.seed, step) % range / align * align;
 }
 
-/* glibc asks for the library's file, or first for room that it finds an aligned place in; both with the
- * preferred base as a hint, if there is one. */
-static bool is_library(int pid, const struct displacement *d, const struct user_regs_struct *regs)
+/* The file to be mapped; "" for none. */
+static void file_of(int pid, const struct user_regs_struct *regs, char name[4096])
 {
   const int fd = (int)regs->REG_ARG5;
-  if (fd < 0)
-    return regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
-  char link[64], target[4096];
+  char link[64];
   snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, fd);
-  ssize_t n = readlink(link, target, sizeof target - 1);
-  target[n < 0 ? 0 : n] = 0;
-  return strcmp(target, d->library) == 0;
+  const ssize_t n = fd < 0 ? 0 : readlink(link, name, 4095);
+  name[n < 0 ? 0 : n] = 0;
+}
+
+/* glibc asks for the library's file, or first for room that it finds an aligned place in; both with the
+ * preferred base as a hint, if there is one. */
+static bool is_library(const struct displacement *d, const struct user_regs_struct *regs,
+                       const char *file)
+{
+  if (*file)
+    return strcmp(file, d->library) == 0;
+  return regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
+}
+
+/* The nth mapping of a file, or of that size, has the same number in each run, whatever else one of them maps:
+ * else its addresses would have nothing to do with each other. */
+static uint64_t next_step(struct displacement *d, const char *file, uint64_t size, bool own)
+{
+  const uint64_t kind = XXH3_64bits_withSeed(*file ? (const void *)file : &size,
+                                             *file ? strlen(file) : sizeof size, own);
+  size_t i = 0;
+  while (i < d->placed.n && d->placed.at[i].kind != kind)
+    i++;
+  if (i == d->placed.n)
+    *PUSH(&d->placed) = (struct placed){kind, 0};
+  return kind + d->placed.at[i].n++;
 }
 
 bool is_thread_of(int tid, int pid)
@@ -196,13 +216,15 @@ static void note_stack(int tid, struct displacement *d)
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
-  const bool library = is_library(pid, d, regs), file = (int)regs->REG_ARG5 >= 0;
-  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !file && !library) ||
+  char file[4096];
+  file_of(pid, regs, file);
+  const bool library = is_library(d, regs, file);
+  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library) ||
       regs->REG_ARG2 > HIGHEST - LOWEST)
     return;
   /* copies of the process that make experiments must not change where its own mappings are */
   const bool own = is_thread_of(pid, d->pid);
-  const uint64_t step = own ? ++d->step : CHILDREN + ++d->steps_of_children;
+  const uint64_t step = next_step(d, file, regs->REG_ARG2, own);
   regs->REG_ARG1 = library && d->fixed        ? d->fixed
                    : library && run_of(d) < 3 ? place_of_library(d)
                                               : place_of_mapping(d, step, regs->REG_ARG2,
