@@ -92,7 +92,7 @@ static void observe_ahead(struct work *w, struct trial *t)
 {
   const struct setting setting = setting_of(w, t);
   if (at_once(w, 1) > 1)
-    capture_ahead(&t->c, t->o, &w->lib, w->lib.path, &setting, true);
+    capture_ahead(&t->c, t->o, &w->lib, w->lib.file, &setting, true);
 }
 
 /* 0 as well when init did not come to its end, which *failed then says. */
@@ -100,7 +100,7 @@ static int observe(struct work *w, struct trial *t, bool *failed, struct error *
 {
   const struct setting setting = setting_of(w, t);
   struct error own = {0};
-  *failed = capture_take(&t->c, t->o, &w->lib, w->lib.path, &setting, &w->plan.whole, true,
+  *failed = capture_take(&t->c, t->o, &w->lib, w->lib.file, &setting, &w->plan.whole, true,
                          w->cache, &own) != 0;
   int status = *failed && own.status != REFUSED ? fail(e, own.status, "%s", own.text) : 0;
   error_free(&own);

@@ -171,7 +171,7 @@ static int observe(struct study *s, const struct setting *setting, struct captur
 {
   struct error own = {0};
   struct work *w = s->w;
-  if (!capture_take(c, w->o, &w->lib, w->lib.path, setting, &w->runs[0].region, true, w->cache,
+  if (!capture_take(c, w->o, &w->lib, w->lib.file, setting, &w->runs[0].region, true, w->cache,
                     &own))
     return 0;
   capture_free(c);

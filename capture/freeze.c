@@ -243,17 +243,17 @@ static int hold_against(struct work *w, struct capture *c, bool thawed, const ch
 }
 
 /* Fresh inits against the plan. */
-static int prove_live(struct work *w, const char *path, struct error *e)
+static int prove_live(struct work *w, struct error *e)
 {
   const unsigned n = w->n_keyed ? KEYED_PROOFS : PROOFS;
   if (at_once(w, 1) > 1 && !w->o->quiet) {
-    take_ahead(w, &w->proof, w->n, path, &w->lib, PROOF_SEED, true);
+    take_ahead(w, &w->proof, w->n, w->lib.file, &w->lib, PROOF_SEED, true);
     look_ahead(w);
   }
   for (unsigned i = 0; i < n; i++) {
     progress(w, "proof, with a fresh init", 0, 0);
-    if (take(w, &w->proof, w->n, path, &w->lib, PROOF_SEED + 2 * i, true, e) ||
-        hold_against(w, &w->proof, false, path, "another fresh init are", e))
+    if (take(w, &w->proof, w->n, w->lib.file, &w->lib, PROOF_SEED + 2 * i, true, e) ||
+        hold_against(w, &w->proof, false, w->lib.path, "another fresh init are", e))
       return -1;
   }
   return 0;
@@ -425,8 +425,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
     return -1;
   runs_forget(w);
   place(&w->table, &w->lib, &w->plan);
-  if (prove_live(w, o->input, e) || (!o->quiet && look_around(w, e)) ||
-      (writes && write_and_prove(w, e)))
+  if (prove_live(w, e) || (!o->quiet && look_around(w, e)) || (writes && write_and_prove(w, e)))
     return -1;
   struct summary s = {.input = o->input,
                       .output = writes ? o->output : NULL,

@@ -47,6 +47,7 @@ struct slot {
 
 struct library {
   char *path; /* as messages call it */
+  char *file; /* to open; the same unless it has been renamed */
   enum libc libc;
   bool needs_libc; /* or any will do */
   bool irelative;  /* the dynamic linker has to call a function of it for an address */

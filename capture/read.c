@@ -368,7 +368,7 @@ static int read_hash(struct reader *r)
 int library_read(struct library *lib, const char *path, struct error *e)
 {
   struct reader r = {.lib = lib};
-  *lib = (struct library){.path = xstrdup(path)};
+  *lib = (struct library){.path = xstrdup(path), .file = xstrdup(path)};
   int result = file_open(&r.f, path, e) || read_image(&r) || read_note(&r) || read_data(&r) ||
                        read_table(&r) || symbols_read(&r.f, lib) || references_read(&r.f, lib) ||
                        symbols_twins(&r.f, lib) || read_hash(&r)
@@ -416,5 +416,6 @@ void library_free(struct library *lib)
   free(lib->data);
   free(lib->table);
   free(lib->path);
+  free(lib->file);
   *lib = (struct library){0};
 }

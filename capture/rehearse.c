@@ -71,7 +71,7 @@ static struct setting setting_of(const struct work *w, const struct capture *c, 
   const uint64_t own = w->align > lib->align ? w->align : lib->align;
   return (struct setting){.seed = seed,
                           .align = n_before ? w->runs[0].align : own,
-                          .watched = c == &w->runs[0] && path == w->lib.path,
+                          .watched = c == &w->runs[0] && path == w->lib.file,
                           .books = n_before ? 0 : BOOK_BLOCKS | BOOK_ALLOCATIONS,
                           .layout = init ? w->layout : NULL};
 }
@@ -188,12 +188,12 @@ static int take_run(struct work *w, size_t n, struct error *e)
   struct capture *c = &w->runs[w->n];
   const size_t number = at_once(w, 1);
   for (size_t i = w->n; number > 1 && i <= n && i < w->n + number; i++)
-    take_ahead(w, i < n ? &w->runs[i] : &w->proof, i, w->lib.path, &w->lib,
+    take_ahead(w, i < n ? &w->runs[i] : &w->proof, i, w->lib.file, &w->lib,
                i < n ? (unsigned)i + 1 : PROOF_SEED, true);
   progress(w, "run", w->n + 1, n);
   const double before = seconds();
   const unsigned lessons = w->lessons;
-  int status = take(w, c, w->n, w->lib.path, &w->lib, (unsigned)w->n + 1, true, e);
+  int status = take(w, c, w->n, w->lib.file, &w->lib, (unsigned)w->n + 1, true, e);
   for (size_t i = w->n + 1; w->lessons != lessons && i <= n; i++) {
     struct capture *other = i < n ? &w->runs[i] : &w->proof;
     if (other->ahead) /* with what was the layout before */
@@ -309,7 +309,7 @@ static int run_aligned(struct work *w, uint64_t align, struct error *e)
   runs_free(w);
   drop_layout(w);
   w->align = align;
-  if (learn(w, w->lib.path, e))
+  if (learn(w, w->lib.file, e))
     return -1;
   int status = run_all(w, e);
   if (status && w->plain && w->layout) {

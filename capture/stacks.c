@@ -167,7 +167,7 @@ void stacks_take(struct work *w, struct report *r)
   size_t of_cause[FIND_CAUSES] = {0};
   if (numbers) {
     progress(w, "who made what is found", 0, 0);
-    (void)capture_take(&c, w->o, &w->lib, w->lib.path, &setting, &w->runs[0].region, true, w->cache,
+    (void)capture_take(&c, w->o, &w->lib, w->lib.file, &setting, &w->runs[0].region, true, w->cache,
                        &ignored);
   }
   for (size_t i = 0; i < r->groups.n; i++)

@@ -84,7 +84,7 @@ static int check_unchanged(struct writer *w, uint64_t end)
 
 static int open_input(struct writer *w)
 {
-  const char *path = w->lib->path;
+  const char *path = w->lib->file;
   struct stat st;
   w->in = open(path, O_RDONLY | O_CLOEXEC);
   if (w->in < 0 || fstat(w->in, &st))
