@@ -134,76 +134,34 @@ static int filter_rela(struct writer *w)
   return write_form(w, data->d_buf, ELF_T_RELA, data->d_size, w->head + offset);
 }
 
-/* RELR (gABI): an address, or a bitmap (lowest bit set) of the words behind what came before. */
-struct relr {
-  struct bytes out;
-  unsigned word;
-  uint64_t next, bits; /* of the bitmap not yet put: first address, bits from bit 0 */
-};
-
-static void put_entry(struct relr *r, uint64_t entry)
-{
-  unsigned char bytes[sizeof entry];
-  put_word(bytes, r->word, entry);
-  put_bytes(&r->out, bytes, r->word);
-}
-
-static void flush_bitmap(struct relr *r)
-{
-  if (!r->bits)
-    return;
-  put_entry(r, r->bits << 1 | 1);
-  r->next += (8 * r->word - 1) * (uint64_t)r->word;
-  r->bits = 0;
-}
-
-static void add_relr(struct relr *r, uint64_t address)
-{
-  uint64_t covered = (8 * r->word - 1) * (uint64_t)r->word;
-  if (address - r->next >= covered)
-    flush_bitmap(r);
-  if (r->out.n && address - r->next < covered && (address - r->next) % r->word == 0) {
-    r->bits |= 1ull << (address - r->next) / r->word;
-    return;
-  }
-  flush_bitmap(r);
-  put_entry(r, address);
-  r->next = address + r->word;
-}
-
 /* Packed again, as tightly as it goes, the rest is no longer than the whole was. */
 static int filter_relr(struct writer *w)
 {
-  struct relr r = {.word = w->lib->word};
-  uint64_t offset, where = 0, entry;
+  const unsigned word = w->lib->word;
+  struct addresses all = {0};
+  struct bytes out = {0};
+  uint64_t offset;
+  size_t n = 0;
   if (!w->relr.size)
     return 0;
   Elf_Data *data = get_table(w, ".relr.dyn", &w->relr, ELF_T_ADDR, &offset);
   if (!data)
     return -1;
-  for (size_t i = 0; i < data->d_size / r.word; i++) {
-    entry = get_word((char *)data->d_buf + i * r.word, r.word);
-    if (!(entry & 1)) {
-      if (!dropped(w, entry))
-        add_relr(&r, entry);
-      where = entry + r.word;
-      continue;
-    }
-    for (uint64_t word = where; entry >>= 1; word += r.word)
-      if (entry & 1 && !dropped(w, word))
-        add_relr(&r, word);
-    where += (8 * r.word - 1) * (uint64_t)r.word;
-  }
-  flush_bitmap(&r);
-  w->relr.left = r.out.n;
-  int result = r.out.n > data->d_size ? write_refuse(w, ".relr.dyn is not in order") : 0;
+  relr_unpack(&all, data->d_buf, data->d_size, word);
+  for (size_t i = 0; i < all.n; i++)
+    if (!dropped(w, all.at[i]))
+      all.at[n++] = all.at[i];
+  relr_pack(&out, all.at, n, word);
+  w->relr.left = out.n;
+  int result = out.n > data->d_size ? write_refuse(w, ".relr.dyn is not in order") : 0;
   if (!result) {
     memset(data->d_buf, 0, data->d_size);
-    if (r.out.n)
-      memcpy(data->d_buf, r.out.at, r.out.n);
+    if (out.n)
+      memcpy(data->d_buf, out.at, out.n);
     result = write_form(w, data->d_buf, ELF_T_ADDR, data->d_size, w->head + offset);
   }
-  free(r.out.at);
+  free(all.at);
+  free(out.at);
   return result;
 }
 

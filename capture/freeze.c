@@ -533,7 +533,8 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
               recall, o);
   w->runs = xalloc(sizeof *w->runs);
   w->n = 1;
-  if (place_read(&w->plan, &w->frozen, e) || write_original(&w->frozen, &temporary[1], e) ||
+  if (place_read(&w->plan, &w->frozen, e) ||
+      write_original(&w->frozen, &w->plan, &temporary[1], e) ||
       library_read(&w->lib, temporary[1], e))
     return -1;
   library_rename(&w->lib, path);

@@ -231,25 +231,6 @@ static void place_imports(struct table *t, const struct plan *plan)
 
 /* The way back, see struct urf_fallback. */
 
-static void place_relative(struct table *t, const struct library *lib, struct urf_fallback *f)
-{
-  uint64_t at = lib->note.data;
-  f->relative = t->bytes.n;
-  for (size_t i = 0; i < lib->slots.n; i++) {
-    const struct slot *slot = &lib->slots.at[i];
-    const uint64_t offset = slot->address - lib->note.data;
-    if (slot->kind != SLOT_RELATIVE)
-      continue;
-    uint64_t value = (uint64_t)slot->addend;
-    if (!value && lib->data_size >= lib->word && offset <= lib->data_size - lib->word)
-      value = get_word(lib->data + offset, lib->word);
-    put_uleb(&t->bytes, slot->address - at);
-    put_uleb(&t->bytes, value);
-    at = slot->address;
-  }
-  f->relative_size = t->bytes.n - f->relative;
-}
-
 static int by_offset(const void *a, const void *b)
 {
   const struct site *x = a, *y = b;
@@ -287,7 +268,6 @@ static void place_fallback(struct table *t, const struct library *lib, const str
   struct urf_fallback f = {0};
   if (!plan->fallback)
     return;
-  place_relative(t, lib, &f);
   place_shadows(t, lib, plan, &f);
   align_to(&t->bytes, 8);
   f.calls = t->bytes.n;

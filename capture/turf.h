@@ -393,15 +393,16 @@ void recipe_each(const char *recipe, size_t size,
 
 /* Writes the urf library to a new file next to output, whose name *temporary receives (owned by the
  * caller, who commits or removes it; set as soon as the file exists).  Behind the table's bytes it
- * puts struct urf_origin records.  Same arguments, same bytes. */
+ * puts struct urf_origin.  Same arguments, same bytes. */
 int write_frozen(const struct library *lib, const struct plan *plan, const struct table *t,
                  const char *output, char **temporary, struct error *e);
 /* fsync, then rename. */
 int write_commit(const char *temporary, const char *output, struct error *e);
-/* The turf library inside a urf library, in a new temporary file, see above; without section
- * headers and what no segment holds.  Refuses when it is not, byte for byte, the one that was
- * frozen. */
-int write_original(const struct library *frozen, char **temporary, struct error *e);
+/* The turf library inside a urf library, which place_read has read, in a new temporary file, see above;
+ * without section headers and what no segment holds.  Refuses when it is not, byte for byte, the one that
+ * was frozen. */
+int write_original(const struct library *frozen, const struct plan *plan, char **temporary,
+                   struct error *e);
 
 /* prove.c */
 

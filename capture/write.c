@@ -494,7 +494,7 @@ static int convert(struct writer *w, char **temporary)
   w->tail_address = round_up(note->data + w->plan->size, TABLE_ALIGN);
   if (open_input(w) || read_segments(w) ||
       write_find(w, ".note.urf", note->self, sizeof *note, &note_offset) || write_dynamic(w) ||
-      write_tail(w, note_offset))
+      write_tail(w))
     return -1;
   put_note(w, note_offset);
   if (put_segments(w) || put_hash(w, note_offset) || create_output(w, temporary))

@@ -67,8 +67,109 @@ int write_dynamic(struct writer *w);
 /* original.c */
 
 /* Makes tail and origin: the table, and behind it what of the input the output has not.  The head
- * is as it will be but for its ELF and program headers and the note, which are to be put
- * afterwards. */
-int write_tail(struct writer *w, uint64_t note_offset);
+ * is as it will be but for its program headers and the note, which are to be put afterwards. */
+int write_tail(struct writer *w);
+
+/* changes.c: the initialised data of the input, from that of the frozen library */
+
+struct origin_pointer {
+  size_t offset;
+  bool other; /* rotated, or not all of it in .data: what it was is another matter */
+};
+
+struct origin_data {
+  unsigned word;
+  size_t n, limit;            /* bytes; those in .data, of which the frozen library has others */
+  unsigned char *bytes, *how; /* as they were; whether they have changed, for changes.c only */
+  LIST(struct origin_pointer) pointers; /* of the frozen library */
+  LIST(size_t) relative;                /* offsets of words, in order; which is said below */
+};
+
+/* size bytes from the region on: those of the frozen library, whose plan it is.  Replaces *d, for
+ * origin_data_free. */
+void origin_data_init(struct origin_data *d, const struct plan *plan, const struct library *lib,
+                      size_t size);
+void origin_data_free(struct origin_data *d);
+
+/* How many bytes the input has, with all words that the dynamic linker relocates. */
+size_t origin_data_size(const struct library *lib);
+/* Makes bytes those of the input, addresses that are relocated being in their words, and relative those of
+ * them that are no pointers of the frozen library.  False when relocations are one over the other. */
+bool origin_data_compare(struct origin_data *d, const struct plan *plan, const struct library *lib);
+/* Appends the word list, see struct urf_origin.  common has room for URF_RARE; returns how many it has. */
+size_t origin_data_pack(const struct origin_data *d, struct urf_common *common,
+                        struct bytes *words);
+
+/* Does what the word list says, to the frozen library's bytes.  False when it is damaged. */
+bool origin_data_unpack(struct origin_data *d, const struct urf_common *common, size_t n,
+                        const unsigned char *from, const unsigned char *end);
+/* Makes relative, to which the site list has been appended, all words that the dynamic linker relocated. */
+void origin_data_relocated(struct origin_data *d);
+
+/* entries.c: the entries of .rela.dyn, in the order they had */
+
+struct entry {
+  uint64_t offset, info, addend;
+};
+
+/* A word that the dynamic linker relocated, by R_RELATIVE. */
+struct moved {
+  uint64_t address, value;
+  bool listed; /* by an entry; else it is one of .relr.dyn */
+};
+
+/* Appends what entries_unpack needs.  left: those of them that are still there, in their order; moved: by
+ * address; those that have an entry become listed. */
+void entries_pack(struct bytes *out, const struct entry *was, size_t n, const struct entry *left,
+                  size_t n_left, struct moved *moved, size_t n_moved);
+/* The reverse: *n entries, at most room of them.  False when it is damaged. */
+bool entries_unpack(struct entry *out, size_t room, size_t *n, const unsigned char *at,
+                    const unsigned char *end, const struct entry *left, size_t n_left,
+                    struct moved *moved, size_t n_moved);
+
+/* relr.c: RELR, as in the gABI */
+
+struct addresses {
+  uint64_t *at;
+  size_t n, cap;
+};
+
+/* Appends those that a table of n bytes has, in its order. */
+void relr_unpack(struct addresses *out, const unsigned char *table, size_t n, unsigned word);
+/* Of addresses in order, as tightly as it goes; *out is empty. */
+void relr_pack(struct bytes *out, const uint64_t *addresses, size_t n, unsigned word);
+
+/* rebuild.c: all of the input that follows from the frozen library */
+
+struct rebuild {
+  const struct library *lib; /* of either: word and note, as far as they have it in common */
+  const struct plan *plan;   /* of the frozen library */
+  const unsigned char *table;
+  uint64_t table_size;
+  struct urf_origin origin;
+  const GElf_Phdr *segments; /* of the input */
+  size_t n_segments;
+  unsigned char *out; /* the input; before rebuild_rest, its tables are the frozen library's */
+  size_t size;        /* of its file, at least up to the end of the last segment */
+  uint64_t
+      shadows; /* address of the shadows, see struct urf_fallback, and of what they stand for */
+  const uint64_t *shadowed;
+  size_t n_shadowed;
+  /* rebuild_data: */
+  struct origin_data data;
+  struct moved *moved;
+  size_t n_moved;
+};
+
+/* Sets data and moved.  False when the table is damaged. */
+bool rebuild_data(struct rebuild *r);
+/* The entries that are left, as they were; owned by the caller.  NULL when they are not in the file. */
+struct entry *rebuild_left(const struct rebuild *r);
+/* n entries of a file. */
+void rebuild_read_entries(struct entry *out, size_t n, const unsigned char *from, unsigned word);
+/* Puts initialised data and tables.  False when the table is damaged. */
+bool rebuild_rest(struct rebuild *r);
+/* Of what rebuild_data has set. */
+void rebuild_free(struct rebuild *r);
 
 #endif

@@ -1,6 +1,7 @@
 /* The library as it was linked, where its frozen state cannot be used: the initialised data is had back
- * from the table, everything else is emptied, and constructors and init run as in a library that was
- * not frozen.  What the dynamic linker has written into the region stays. */
+ * with the help of the table, everything else is emptied, and constructors and init run as in a library
+ * that was not frozen.  What the dynamic linker has written into the region stays, and so does what the
+ * loader has relocated, when it was an address before init ran. */
 
 #include <string.h>
 #include <sys/mman.h>
@@ -23,34 +24,46 @@ static void empty(uintptr_t from, uintptr_t to)
   memset((void *)hi, 0, to - hi);
 }
 
-/* What init has not changed is still there. */
-static void restore_data(const struct image *image)
+/* Words that all had one value. */
+static uintptr_t write_common(const struct image *image, uintptr_t at, const struct urf_common *c)
 {
-  const uint64_t size = NOTE->bss - NOTE->data;
-  const char *at = image->table + NOTE->origin, *end = at + NOTE->origin_size;
-  while ((size_t)(end - at) >= sizeof(struct urf_origin)) {
-    const struct urf_origin *piece = (const void *)at;
-    at += sizeof *piece;
-    if (piece->size > (size_t)(end - at))
-      damaged("origin");
-    const uint64_t offset = piece->address - NOTE->data;
-    if (offset < size && piece->size <= size - offset)
-      memcpy((void *)(image->region + offset), at, piece->size);
-    at += (piece->size + 7) & ~(uint64_t)7;
+  for (uint64_t i = 0; i < c->n; i++, at += sizeof at) {
+    must_hold(image, at, "common");
+    ((struct word *)at)->value = (uintptr_t)c->value;
   }
+  return at;
 }
 
-static void restore_addresses(const struct image *image, const struct urf_fallback *f)
+/* One word, of which some bytes change. */
+static uintptr_t write_rare(const struct image *image, uintptr_t at, const unsigned char **list,
+                            const unsigned char *end)
 {
-  const unsigned char *list = (const unsigned char *)image->table + f->relative;
-  const unsigned char *end = list + f->relative_size;
+  must_hold(image, at, "words");
+  for (unsigned bits = *(*list)++; bits; bits &= bits - 1) {
+    if (*list >= end || bits >> sizeof at)
+      damaged("words");
+    ((unsigned char *)at)[__builtin_ctz(bits)] = *(*list)++;
+  }
+  return at + sizeof at;
+}
+
+/* What the freeze has not changed is there: the pointers among it are relocated already. */
+static void restore_data(const struct image *image, const struct urf_origin *o)
+{
+  const unsigned char *list = (const unsigned char *)image->table + o->words;
+  const unsigned char *end = list + o->words_size - 1;
+  const struct urf_common *common = (const void *)(image->table + o->common);
   uintptr_t at = image->region;
   while (list < end) {
-    at += get_uleb(&list);
-    must_hold(image, at, "relative");
-    if (list == end)
-      damaged("relative");
-    ((struct word *)at)->value = get_uleb(&list) + image->bias;
+    const unsigned which = *list >> URF_SHIFT;
+    uintptr_t gap = *list++ & URF_FAR;
+    if (gap == URF_FAR)
+      gap += get_uleb(&list);
+    at += gap * sizeof at;
+    if (which < URF_RARE && which >= o->n_common)
+      damaged("words");
+    at = which < URF_RARE ? write_common(image, at, &common[which])
+                          : write_rare(image, at, &list, end);
   }
 }
 
@@ -81,11 +94,12 @@ static void call(const struct image *image, const struct urf_call *c, const stru
 void fall_back(const struct image *image, const struct arguments *a)
 {
   const struct urf_fallback *f = (const void *)(image->table + NOTE->fallback);
+  const struct urf_origin *o = (const void *)(image->table + NOTE->origin);
   const struct urf_call *c = (const void *)(image->table + f->calls);
   copies_hold(image);
   empty((uintptr_t)NOTE->bss + image->bias, image->region_end);
-  restore_data(image);
-  restore_addresses(image, f);
+  restore_data(image, o);
+  relocate_list(image, "relative", o->relative, o->relative_size, 0);
   copy_shadows(image, f);
   __urf_state.fell_back = 1;
   host_prepare();

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define URF_FORMAT 2u       /* of struct urf_note and everything it leads to */
+#define URF_FORMAT 3u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
 #define URF_HOST_VERSION 6u /* of struct urf_host */
@@ -63,7 +63,7 @@ struct urf_note {
   uint64_t rotated, rotated_size;      /* pointers whose bits are rotated: see below */
   uint64_t imports, n_imports;         /* struct urf_import, in the order of the site lists */
   uint64_t protections, n_protections; /* struct urf_protection */
-  uint64_t origin, origin_size; /* struct urf_origin, one behind the other; not read at load */
+  uint64_t origin, origin_size;        /* struct urf_origin, and what it leads to */
   uint64_t n_pointers, n_odd, n_rotated, n_import_sites;
   uint64_t image_hash[2];       /* XXH3-128 of this file as input_hash, itself taken as 0 */
   uint64_t input_hash[2];       /* XXH3-128 of the library that was frozen, see urf_origin */
@@ -128,22 +128,44 @@ struct urf_protection {
   uint32_t unused;
 };
 
-/* Bytes of the library that was frozen, where the frozen one has others: its headers, tables of the
- * dynamic linker, initialised data.  With them and the rest of the frozen file's segments the
- * library can be had back, up to section headers and what no segment holds; input_hash is that of
- * its file contents from the start to the end of the last segment, e_shoff, e_shentsize, e_shnum and
- * e_shstrndx taken as 0. */
+/* The library that was frozen, as far as the frozen one does not have it, behind all else in the table.
+ * Its initialised data comes first, and is all that a load may need (see struct urf_fallback): of each
+ * word that the freeze has changed, what was there.  With the rest of this, the library can be had back
+ * from the frozen file's segments, up to section headers and what no segment holds; input_hash is that
+ * of its file contents from the start to the end of the last segment, e_shoff, e_shentsize, e_shnum and
+ * e_shstrndx taken as 0.  Offsets into the table, sizes in bytes. */
 struct urf_origin {
-  uint64_t address, size; /* size bytes follow, and zeros up to a multiple of 8 */
+  uint64_t data_size;         /* of its initialised data, which begins with the region */
+  uint64_t common, n_common;  /* struct urf_common, at most URF_RARE of them */
+  uint64_t words, words_size; /* a word list, see below; its last byte is 0 and not part of it */
+  uint64_t relative,
+      relative_size; /* a site list: to be relocated, no pointers of the frozen one */
+  /* Of its tables of relocations the frozen one has kept the first n_left entries and relr_left bytes.
+   * The order of all entries, see capture/entries.c; 1 when their words are 0 in the file. */
+  uint64_t rela, n_left, entries, entries_size, cleared;
+  uint64_t relr, relr_left; /* addresses; 0 for none */
+  uint64_t pieces,
+      pieces_size; /* what else differs: ULEB128 distance from the end of the one before,
+                                   * as link-time addresses, size, and so many bytes */
 };
+
+/* Words side by side that all had one value. */
+struct urf_common {
+  uint64_t value, n;
+};
+
+/* A word list says how to change words of the region: bytes, each the number of words to leave alone first
+ * (URF_FAR: and as many more as the ULEB128 number behind it says), and from URF_SHIFT on the index of a
+ * struct urf_common, or URF_RARE.  Behind that comes, for one word, a byte with a bit for each byte of
+ * the word that changes, the lowest for the first, and then these.
+ *
+ * It is for a region in which all pointers are relocated, and .bss and what follows it are empty. */
+enum { URF_SHIFT = 3, URF_FAR = (1 << URF_SHIFT) - 1, URF_RARE = 0xff >> URF_SHIFT };
 
 /* How to have the library back as it was linked, at load: where the frozen state cannot be used init
  * runs after all.  Its initialised data is in urf_origin; this is what the dynamic linker and init would
  * have done.  Offsets into the table. */
 struct urf_fallback {
-  uint64_t relative,
-      relative_size; /* words of the region with an address of the library: a site list,
-                                     * each distance followed by the link-time address */
   /* Words where the dynamic linker now puts what it would have put into words of the region that init
    * has changed, and a site list of those. */
   uint64_t shadows, n_shadows, sites, sites_size;

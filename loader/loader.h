@@ -256,9 +256,10 @@ static inline void must_hold(const struct image *image, uintptr_t at, const char
 HIDDEN void image_of(struct image *image);
 
 /* relocate.c: adds the bias to every pointer, and tells how many stretches have been copied for that: the
- * first ones of way URF_COPY; or takes it off again */
+ * first ones of way URF_COPY; or to those of a site list, in pairs when it is one of rotated words */
 HIDDEN unsigned relocate(const struct image *image);
-HIDDEN void relocate_back(const struct image *image);
+HIDDEN void relocate_list(const struct image *image, const char *name, uint64_t offset,
+                          uint64_t size, int pairs);
 
 /* check.c: ends the process when the note or the table is damaged, or not for this process; nothing
  * has been written by then */
@@ -279,7 +280,7 @@ HIDDEN void copies_hold(const struct image *image);
 /* Of URF_IMPORT_FOLLOW: how far its words have been moved, which hold link-time addresses. */
 HIDDEN uintptr_t follow_distance(const struct image *image, const struct urf_import *import);
 
-/* fallback.c: makes the image that of the library as it was linked, runs its constructors, which get the
+/* fallback.c: makes the relocated image that of the library as it was linked, runs its constructors, which get the
  * three arguments, and init */
 struct arguments {
   int argc;

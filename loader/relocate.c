@@ -184,10 +184,12 @@ static int stream(const struct image *image, struct stretch s, const uintptr_t *
   return moved;
 }
 
-/* How many are copied, of those that may be. */
-static unsigned relocate_stretches(const struct image *image, uintptr_t by, int may_copy)
+/* How many are copied. */
+static unsigned relocate_stretches(const struct image *image)
 {
   unsigned copied = 0;
+  int may_copy = 1;
+  const uintptr_t by = image->bias;
   const struct urf_stretch *part = (const void *)(image->table + NOTE->stretches);
   const uintptr_t *relr = (const void *)(image->table + NOTE->relr);
   for (uint64_t i = 0; i < NOTE->n_stretches; i++, part++) {
@@ -224,8 +226,8 @@ static uintptr_t rotate_left(uintptr_t n, unsigned by)
 
 /* A site list; pairs: how far to the right the pointer is rotated follows each distance (a hash of an address,
  * or a tagged one, that keeps all of its bits). */
-static void relocate_list(const struct image *image, const char *name, uint64_t offset,
-                          uint64_t size, int pairs, uintptr_t by)
+void relocate_list(const struct image *image, const char *name, uint64_t offset, uint64_t size,
+                   int pairs)
 {
   const unsigned char *list = (const unsigned char *)image->table + offset, *end = list + size;
   uintptr_t at = image->region;
@@ -236,30 +238,17 @@ static void relocate_list(const struct image *image, const char *name, uint64_t 
       damaged(name);
     const unsigned bits = 8 * sizeof at, turn = pairs ? (unsigned)get_uleb(&list) % bits : 0;
     struct word *word = (void *)at;
-    word->value = rotate_left(rotate_left(word->value, turn) + by, bits - turn);
+    word->value = rotate_left(rotate_left(word->value, turn) + image->bias, bits - turn);
   }
-}
-
-static void relocate_lists(const struct image *image, uintptr_t by)
-{
-  relocate_list(image, "odd", NOTE->odd, NOTE->odd_size, 0, by);
-  relocate_list(image, "rotated", NOTE->rotated, NOTE->rotated_size, 1, by);
 }
 
 unsigned relocate(const struct image *image)
 {
   if (!image->bias)
     return 0;
-  const unsigned copied = relocate_stretches(image, image->bias, 1);
-  relocate_lists(image, image->bias);
+  const unsigned copied = relocate_stretches(image);
+  relocate_list(image, "odd", NOTE->odd, NOTE->odd_size, 0);
+  relocate_list(image, "rotated", NOTE->rotated, NOTE->rotated_size, 1);
   drop_list(image);
   return copied;
-}
-
-void relocate_back(const struct image *image)
-{
-  if (!image->bias)
-    return;
-  (void)relocate_stretches(image, -image->bias, 0);
-  relocate_lists(image, -image->bias);
 }

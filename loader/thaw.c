@@ -14,8 +14,8 @@
  *   replay    What init told libc (atexit, pthread_atfork, keys, signals) is told again, and thread-local
  *             variables are set.  The image is whole from here on, and the user's hooks run.
  *
- * Before anything is stored, it may turn out that the frozen state cannot be used in this process.  Then
- * the relocation is undone, and fallback.c takes over. */
+ * Before any import is stored, it may turn out that the frozen state cannot be used in this process.  Then
+ * fallback.c takes over. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -119,11 +119,12 @@ static void thaw(const struct arguments *a)
   struct image image;
   image_of(&image);
   check(&image);
-  if (!fits(&image, &why, digits)) {
+  const int usable = fits(&image, &why, digits);
+  const unsigned copied = relocate(&image);
+  if (!usable) {
     give_up(&image, &why, a);
     return;
   }
-  const unsigned copied = relocate(&image);
   S->owned = (uintptr_t)NOTE->heap + image.bias;
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   host_prepare();
@@ -131,7 +132,6 @@ static void thaw(const struct arguments *a)
   if (host && host->fall_back)
     why.what = "turf looks at what happens then";
   if (why.what || !imports_hold(&image, &why)) {
-    relocate_back(&image);
     give_up(&image, &why, a);
     return;
   }

@@ -1,4 +1,4 @@
-// The pointers of an image made by hand are relocated, whatever the kernel grants; and back again.
+// The pointers of an image made by hand are relocated, whatever the kernel grants.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,9 +144,6 @@ static void test(int fd)
   MUST(kernel != NO_ROOM || !copied);
   MUST(kernel == SLOW_HUGE ? small_pages <= (int)copied : !small_pages);
   all_small_pages += small_pages;
-  MUST(mapped() == before);
-  relocate_back(&image);
-  MUST(memcmp((void *)image.region, start, sizeof start) == 0);
   MUST(mapped() == before);
 }
 

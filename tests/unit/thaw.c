@@ -32,9 +32,10 @@ static struct file {
     struct {
       struct urf_fallback head;
       struct urf_origin origin;
-      uintptr_t bytes, shadow;
+      struct urf_common common;
+      uintptr_t shadow;
       struct urf_call calls[2];
-      unsigned char relative[16], sites[8];
+      unsigned char words[32], relative[8], sites[8];
     } back;
   } table;
   char tail[8];
@@ -116,26 +117,46 @@ static int initialise(void)
   return init_result;
 }
 
-/* Instead of init's work: word 0 an address, word 1 a symbol's, word 2 a number; see fallback.c. */
+/* Instead of init's work: word 0 was an address, word 1 a symbol's, word 2 a number, words 3 and 4 two more
+ * of one value, half of word 5 was another one, and word 198 was what word 2 was; see fallback.c. */
 static void make_fallback(void)
 {
-  const uint64_t value = ADDRESS(file.heap[3]);
-  file.table.back.head = (struct urf_fallback){.relative = OFFSET(file.table.back.relative),
-                                               .shadows = OFFSET(file.table.back.shadow),
+  const uintptr_t value = ADDRESS(file.heap[3]);
+  file.table.back.head = (struct urf_fallback){.shadows = OFFSET(file.table.back.shadow),
                                                .n_shadows = 1,
                                                .sites = OFFSET(file.table.back.sites),
                                                .sites_size = 1,
                                                .calls = OFFSET(file.table.back.calls),
                                                .n_calls = 2};
-  unsigned char *list = file.table.back.relative;
-  *list++ = 0;
-  for (uint64_t n = value; n || list == file.table.back.relative + 1; n >>= 7)
-    *list++ = (unsigned char)((n & 0x7f) | (n >> 7 ? 0x80 : 0));
-  file.table.back.head.relative_size = (uint64_t)(list - file.table.back.relative);
+  file.table.back.origin = (struct urf_origin){.data_size = sizeof file.data,
+                                               .common = OFFSET(file.table.back.common),
+                                               .n_common = 1,
+                                               .words = OFFSET(file.table.back.words),
+                                               .relative = OFFSET(file.table.back.relative),
+                                               .relative_size = 1};
+  unsigned char *list = file.table.back.words;
+  *list++ = URF_RARE << URF_SHIFT;
+  *list++ = 0xff;
+  memcpy(list, &value, sizeof value);
+  list += sizeof value;
+  *list++ = URF_RARE << URF_SHIFT | 1;
+  *list++ = 1;
+  *list++ = 77;
+  *list++ = 0; /* words 3 and 4 */
+  *list++ = URF_RARE << URF_SHIFT;
+  *list++ = 0x0f;
+  memset(list, 0xaa, 4);
+  list += 4;
+  *list++ = URF_RARE << URF_SHIFT | URF_FAR;
+  *list++ = 0x80 | (198 - 6 - URF_FAR) % 128;
+  *list++ = (198 - 6 - URF_FAR) / 128;
+  *list++ = 1;
+  *list++ = 78;
+  file.table.back.origin.words_size = (uint64_t)(list + 1 - file.table.back.words);
+  MUST(list < file.table.back.words + sizeof file.table.back.words);
+  file.table.back.common = (struct urf_common){4712, 2};
   file.table.back.sites[0] = 8;
   file.table.back.shadow = 4711;
-  file.table.back.origin = (struct urf_origin){ADDRESS(file.data.pointers[2]), 8};
-  file.table.back.bytes = 77;
   file.table.back.calls[0] =
       (struct urf_call){(uintptr_t)construct - BIAS, URF_CALL_CONSTRUCTOR, 0};
   file.table.back.calls[1] = (struct urf_call){(uintptr_t)initialise - BIAS, URF_CALL_INIT, 0};
@@ -234,7 +255,7 @@ static void make(void)
                                 .protections = OFFSET(file.table.protections),
                                 .n_protections = 1,
                                 .origin = OFFSET(file.table.back.origin),
-                                .origin_size = sizeof(struct urf_origin) + 8};
+                                .origin_size = sizeof file.table.back};
   make_fallback();
   memcpy(&good, &file, sizeof file);
 }
@@ -340,18 +361,31 @@ static void damage_fallback(void)
 {
   struct urf_note *n = &file.note;
   struct urf_fallback *f = &file.table.back.head;
+  struct urf_origin *o = &file.table.back.origin;
   const uint64_t at = OFFSET(file.table.back.head);
   REFUSED(n->fallback = at + 4);
   REFUSED(n->fallback = n->table_size);
-  REFUSED(n->fallback = at, n->origin_size = UINT64_MAX);
-  REFUSED(n->fallback = at, f->relative_size = 1, file.table.back.relative[0] = 0x80);
-  REFUSED(n->fallback = at, f->relative = UINT64_MAX);
+  REFUSED(n->fallback = at, n->origin = n->table_size);
+  REFUSED(n->fallback = at, n->origin += 4);
+  REFUSED(n->fallback = at, o->relative_size = 1, file.table.back.relative[0] = 0x80);
+  REFUSED(n->fallback = at, o->relative = UINT64_MAX);
+  REFUSED(n->fallback = at, o->n_common = UINT64_MAX);
+  REFUSED(n->fallback = at, o->common += 4);
+  REFUSED(n->fallback = at, o->words_size = 0);
+  REFUSED(n->fallback = at, o->words = UINT64_MAX);
+  REFUSED(n->fallback = at, o->words_size = n->table_size);
+  REFUSED(n->fallback = at, file.table.back.words[o->words_size - 1] = 0x80);
   REFUSED(n->fallback = at, f->n_shadows = UINT64_MAX / 4);
   REFUSED(n->fallback = at, f->sites_size = sizeof file.table + 1);
   REFUSED(n->fallback = at, f->n_calls = UINT64_MAX);
   /* what is only read when it is needed */
-  REFUSED(n->fallback = at, n->flags |= URF_FIXED, f->relative_size = 1);
-  REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.origin.size = 9);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->n_common = 0);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.common.n = sizeof file / 8);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 9);  /* within a word */
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 21); /* a distance */
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.words[21] = 0x7f);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, memset(file.table.back.relative, 0xff, 7),
+          o->relative_size = 8);
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, memset(file.table.back.sites, 0xff, 7),
           f->sites_size = 8);
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, init_result = 1);
@@ -374,9 +408,15 @@ static void fall(int early)
   MUST(initialised == 7);
   MUST(file.data.pointers[0] == (uintptr_t)&file.heap[3]);
   MUST(file.data.pointers[1] == 4711 && file.data.pointers[2] == 77);
-  for (int i = 3; i < POINTERS; i++)
-    MUST(file.data.pointers[i] == good.data.pointers[i]);
-  MUST(memcmp(file.data.odd, good.data.odd, sizeof good.data - sizeof good.data.pointers) == 0);
+  MUST(file.data.pointers[3] == 4712 && file.data.pointers[4] == 4712);
+  MUST(file.data.pointers[5] == 0xaaaaaaaa && file.data.pointers[198] == 78);
+  for (int i = 6; i < POINTERS; i++)
+    MUST(i == 198 ||
+         file.data.pointers[i] == (is_pointer(i) ? (uintptr_t)&file.heap[i] : (uintptr_t)i));
+  const uintptr_t odd = (uintptr_t)&file.heap[7];
+  MUST(memcmp(file.data.odd + 1, &odd, sizeof odd) == 0);
+  MUST(rotate_left(file.data.rotated, 4) == (uintptr_t)&file.heap[5]);
+  MUST(memcmp(file.data.imports, good.data.imports, sizeof file.data.imports) == 0);
   for (size_t i = 0; i < sizeof file.heap; i++)
     MUST(!file.heap[i]);
   MUST(!file.state.owned && file.state.fell_back);

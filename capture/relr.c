@@ -1,0 +1,64 @@
+/* RELR (gABI): an address, or a bitmap (lowest bit set) of the words behind what came before. */
+
+#include "write.h"
+
+struct packer {
+  struct bytes *out;
+  unsigned word;
+  uint64_t next, bits; /* of the bitmap not yet put: first address, bits from bit 0 */
+};
+
+static void put_entry(struct packer *p, uint64_t entry)
+{
+  unsigned char bytes[sizeof entry];
+  put_word(bytes, p->word, entry);
+  put_bytes(p->out, bytes, p->word);
+}
+
+static void flush(struct packer *p)
+{
+  if (!p->bits)
+    return;
+  put_entry(p, p->bits << 1 | 1);
+  p->next += (8 * p->word - 1) * (uint64_t)p->word;
+  p->bits = 0;
+}
+
+static void add(struct packer *p, uint64_t address)
+{
+  const uint64_t covered = (8 * p->word - 1) * (uint64_t)p->word;
+  if (address - p->next >= covered)
+    flush(p);
+  if (p->out->n && address - p->next < covered && (address - p->next) % p->word == 0) {
+    p->bits |= 1ull << (address - p->next) / p->word;
+    return;
+  }
+  flush(p);
+  put_entry(p, address);
+  p->next = address + p->word;
+}
+
+void relr_pack(struct bytes *out, const uint64_t *addresses, size_t n, unsigned word)
+{
+  struct packer p = {.out = out, .word = word};
+  for (size_t i = 0; i < n; i++)
+    add(&p, addresses[i]);
+  flush(&p);
+}
+
+void relr_unpack(struct addresses *out, const unsigned char *table, size_t n, unsigned word)
+{
+  uint64_t where = 0, entry;
+  for (size_t i = 0; i + word <= n; i += word) {
+    entry = get_word(table + i, word);
+    if (!(entry & 1)) {
+      *PUSH(out) = entry;
+      where = entry + word;
+      continue;
+    }
+    for (uint64_t at = where; entry >>= 1; at += word)
+      if (entry & 1)
+        *PUSH(out) = at;
+    where += (8 * word - 1) * (uint64_t)word;
+  }
+}
