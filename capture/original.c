@@ -56,6 +56,11 @@ static void pad(struct bytes *b)
     put_bytes(b, "", 1);
 }
 
+static bool is_load(const struct writer *w, size_t segment)
+{
+  return w->segments[segment].p_type == PT_LOAD;
+}
+
 /* Those program headers that will be others: put_segments changes no more. */
 static int spoil_headers(const struct writer *w, unsigned char *out)
 {
@@ -67,7 +72,7 @@ static int spoil_headers(const struct writer *w, unsigned char *out)
   if (p->p_offset || end > p->p_filesz || end > w->data_offset || end > 0x10000)
     return -1;
   for (size_t i = w->last; i < w->n_segments; i++)
-    for (uint64_t at = w->ehdr.e_phoff + i * size; at < w->ehdr.e_phoff + (i + 1) * size; at++)
+    for (uint64_t at = w->ehdr.e_phoff + i * size, n = size; n-- && is_load(w, i); at++)
       out[at] = (unsigned char)~w->old[at];
   return 0;
 }
@@ -146,7 +151,7 @@ static void put_pieces(struct writer *w, struct urf_origin *o, const unsigned ch
   uint64_t at = 0;
   for (size_t i = 0; i < w->n_segments; i++) {
     const GElf_Phdr *p = &w->segments[i];
-    if (p->p_type == PT_LOAD)
+    if (is_load(w, i))
       find_runs(&runs, p->p_vaddr, w->old + p->p_offset, out + p->p_offset, p->p_filesz);
   }
   o->pieces = w->tail.n;
