@@ -30,8 +30,8 @@ TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 # The host is a program of its own.
-HOST = capture/host.c capture/world.c capture/memory.c capture/probes.c capture/unwind_host.c
-TURF = $(filter-out host world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
+HOST = capture/host.c capture/guest_library.c capture/world.c capture/memory.c capture/probes.c capture/unwind_host.c
+TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc $(if $(MUSL_CC),musl)
 
 SHARED = liburf.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
@@ -87,11 +87,11 @@ $(B)/host.list:
 	@mkdir -p $(@D)
 	echo '{ urf_host_handshake; };' >$@
 
-$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
+$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -ldl -o $@
 
-$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
+$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -o $@
 

@@ -11,7 +11,6 @@
  * what it is asked for (maps, memory) leaves no trace, so that the library sees an idle process. */
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -27,6 +26,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "guest.h"
 #include "machine.h"
 #include "memory.h"
 #include "unwind_host.h"
@@ -81,7 +81,9 @@ static const char *each_readable(const char *(*f)(size_t offset, size_t size))
   const char *found = NULL;
   for (const uintptr_t first = ph->p_vaddr; ph < end && !found; ph++) {
     size_t offset = ph->p_vaddr - first;
-    if (ph->p_type == PT_LOAD && ph->p_flags & PF_R && offset < front.size)
+    /* a program's variables in front of the region are told of by memory_changes */
+    if (ph->p_type == PT_LOAD && ph->p_flags & PF_R && offset < front.size &&
+        !(guest_is_program && ph->p_flags & PF_W))
       found = f(offset, ph->p_memsz < front.size - offset ? ph->p_memsz : front.size - offset);
   }
   return found;
@@ -193,24 +195,9 @@ static const struct urf_layout *take_layout(void)
   return p == MAP_FAILED ? NULL : p;
 }
 
-static int say_module(struct dl_phdr_info *info, size_t size, void *unused)
+static void say_module(uintptr_t bias, uintptr_t lo, uintptr_t hi, const char *path)
 {
-  (void)size, (void)unused;
-  uintptr_t lo = UINTPTR_MAX, hi = 0;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-    if (ph->p_type != PT_LOAD)
-      continue;
-    if (ph->p_vaddr < lo)
-      lo = ph->p_vaddr;
-    if (ph->p_vaddr + ph->p_memsz > hi)
-      hi = ph->p_vaddr + ph->p_memsz;
-  }
-  if (lo < hi)
-    SAY("module %lx %lx %lx %s\n", (unsigned long)info->dlpi_addr,
-        (unsigned long)(info->dlpi_addr + (lo & ~(uintptr_t)(PAGE - 1))),
-        (unsigned long)(info->dlpi_addr + hi), info->dlpi_name);
-  return 0;
+  SAY("module %lx %lx %lx %s\n", (unsigned long)bias, (unsigned long)lo, (unsigned long)hi, path);
 }
 
 static void say_maps(void)
@@ -234,27 +221,30 @@ __attribute__((noinline)) static void clear_stack(void)
     below[i] = 0;
 }
 
-/* The library's own: dlsym finds those of its dependencies as well. */
-static void *find_init(void *library, const struct link_map *map, const char *name)
+/* Init may copy what its caller has in registers, as padding: nothing of this program's is to be there. */
+__attribute__((noinline)) static int call_init(void *init, int has_result)
 {
-  Dl_info info;
-  void *init = dlsym(library, name);
-  return init && dladdr(init, &info) && strcmp(info.dli_fname, map->l_name) == 0 ? init : NULL;
-}
-
-static void run_init(void *library, const struct link_map *map, const char *name, int has_result)
-{
-  void *init = find_init(library, map, name);
-  if (!init) {
-    SAY("missing\n");
-    return;
-  }
   int result = 0;
-  clear_stack();
+  FORGET_REGISTERS();
   if (has_result)
     result = ((int (*)(void))init)();
   else
     ((void (*)(void))init)();
+  __asm__ volatile("" : "+r"(result)); /* or it would jump to init, with the registers restored */
+  return result;
+}
+
+static void run_init(const char *name, int has_result)
+{
+  void *init = guest_function(name);
+  if (!init) {
+    SAY("missing\n");
+    return;
+  }
+  clear_stack();
+  guest_enter();
+  const int result = call_init(init, has_result);
+  guest_leave();
   SAY("result %d %lx\n", result, (unsigned long)init);
 }
 
@@ -281,74 +271,22 @@ static unsigned long count_threads(void)
   return n;
 }
 
-/* What is asked of dl_iterate_phdr: the library's thread-local variables in this thread. */
-struct tls {
-  const struct link_map *map;
-  const void *block;
-  size_t module;
-};
-
-static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
+static void seal(void)
 {
-  struct tls *tls = arg;
-  if (info->dlpi_addr != tls->map->l_addr || strcmp(info->dlpi_name, tls->map->l_name) != 0 ||
-      size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
-    return 0;
-  tls->block = info->dlpi_tls_data;
-  tls->module = info->dlpi_tls_modid;
-  return 1;
-}
-
-/* The dynamic linker may say so only when asked for a variable. */
-static const void *find_tls(const struct link_map *map)
-{
-  struct tls tls = {map, NULL, 0};
-  unsigned long index[2];
-  dl_iterate_phdr(see_tls, &tls);
-  void *(*get)(unsigned long *) = (void *(*)(unsigned long *))dlsym(RTLD_DEFAULT, "__tls_get_addr");
-  if (tls.block || !tls.module || !get)
-    return tls.block;
-  index[0] = tls.module;
-  index[1] = 0;
-  return get(index);
-}
-
-static void seal(const struct link_map *map)
-{
-  const void *tls = find_tls(map);
+  const void *tls = guest_tls();
   if (!handshake.seal) {
     SAY("frozen %lx\n", (unsigned long)tls);
     return;
   }
+  guest_enter();
   handshake.seal();
+  guest_leave();
   unsigned long n_threads = count_threads(); /* hooks may have ended some */
   SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d %u %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
       (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
       (unsigned long)tls, (unsigned long)handshake.refused, handshake.thaw != NULL,
       (unsigned)handshake.strayed, (unsigned long)handshake.strayed_at);
-}
-
-/* version is "-" for any; held: what the pointer there points to */
-static void resolve(void *library, const char *name, const char *version, int held)
-{
-  void *p = NULL;
-#ifdef __GLIBC__
-  if (strcmp(version, "-") != 0) {
-    p = dlvsym(RTLD_DEFAULT, name, version);
-    if (!p)
-      p = dlvsym(library, name, version);
-  }
-#else
-  (void)version;
-#endif
-  if (!p)
-    p = dlsym(RTLD_DEFAULT, name);
-  if (!p)
-    p = dlsym(library, name);
-  if (p && held)
-    p = *(void **)p;
-  SAY("at %lx\n", (unsigned long)p);
 }
 
 static void say_stack(size_t allocation, const uintptr_t *frames, size_t n)
@@ -391,13 +329,16 @@ static char *after(char *line, const char *word)
 }
 
 /* NAME VERSION */
-static void find(void *library, char *name, int held)
+static void find(char *name, int held)
 {
   char *version = strrchr(name, ' ');
   if (!version)
     _exit(1);
   *version++ = 0;
-  resolve(library, name, version, held);
+  void *p = guest_symbol(name, version);
+  if (p && held) /* what the pointer there points to */
+    p = *(void **)p;
+  SAY("at %lx\n", (unsigned long)p);
 }
 
 static void give_back(void *p, size_t size)
@@ -423,18 +364,18 @@ static void release(unsigned long address, size_t size)
   handshake.layout = NULL;
 }
 
-static void obey(void *library, const struct link_map *map, char *line)
+static void obey(char *line)
 {
   unsigned long address, size;
   char *rest;
   if ((rest = after(line, "init")))
-    run_init(library, map, rest, 1);
+    run_init(rest, 1);
   else if ((rest = after(line, "void")))
-    run_init(library, map, rest, 0);
+    run_init(rest, 0);
   else if (strcmp(line, "seal") == 0)
-    seal(map);
+    seal();
   else if (strcmp(line, "modules") == 0) {
-    dl_iterate_phdr(say_module, NULL);
+    guest_modules(say_module);
     SAY("end\n");
   } else if (strcmp(line, "maps") == 0)
     say_maps();
@@ -449,8 +390,10 @@ static void obey(void *library, const struct link_map *map, char *line)
     world_changes(say_change);
     SAY("end\n");
   } else if (strcmp(line, "thaw") == 0) {
+    guest_enter();
     if (handshake.thaw)
       handshake.thaw();
+    guest_leave();
     SAY("thawed\n");
   } else if (strcmp(line, "front") == 0)
     SAY("front %lx\n", front.image ? (unsigned long)each_readable(compare_stretch) : 1);
@@ -467,18 +410,35 @@ static void obey(void *library, const struct link_map *map, char *line)
   } else if (sscanf(line, "undefined %lx %lx", &address, &size) == 2)
     say_undefined(address, size);
   else if ((rest = after(line, "resolve")))
-    find(library, rest, 0);
+    find(rest, 0);
   else if ((rest = after(line, "held")))
-    find(library, rest, 1);
+    find(rest, 1);
   else
     _exit(1);
 }
 
-int main(int argc, char **argv)
+static _Noreturn void listen_to_turf(void)
 {
   static char line[1 << 16]; /* names of C++ symbols are long */
   size_t n = 0;
-  struct link_map *map;
+  SAY("loaded %lx %lx %lx\n", (unsigned long)guest_bias(),
+      (unsigned long)__builtin_frame_address(0), (unsigned long)guest_thread());
+  for (;;) {
+    ssize_t got = read(line_fd, line + n, 1);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0 || n == sizeof line - 1)
+      _exit(0);
+    if (line[n++] != '\n')
+      continue;
+    line[n - 1] = 0;
+    n = 0;
+    obey(line);
+  }
+}
+
+int main(int argc, char **argv)
+{
   if (argc < 4)
     return 1;
   line_fd = atoi(argv[1]);
@@ -495,23 +455,8 @@ int main(int argc, char **argv)
   unwinds = stacks != NULL;
   if (unwinds)
     unwind_want(stacks + 1);
-  void *library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
-  if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map)) {
-    SAY("error %s\n", dlerror());
-    return 1;
-  }
-  SAY("loaded %lx %lx %lx\n", (unsigned long)map->l_addr, (unsigned long)__builtin_frame_address(0),
-      (unsigned long)pthread_self());
-  for (;;) {
-    ssize_t got = read(line_fd, line + n, 1);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0 || n == sizeof line - 1)
-      _exit(0);
-    if (line[n++] != '\n')
-      continue;
-    line[n - 1] = 0;
-    n = 0;
-    obey(library, map, line);
-  }
+  const char *path = argv[2];
+  argv[3] = argv[0];
+  SAY("error %s\n", guest_load(path, argv + 3, &handshake, listen_to_turf));
+  return 1;
 }

@@ -42,3 +42,10 @@
 #define READ_FLOAT(x87, sse) __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(sse))
 #define FLOAT_X87 0x0f3fu
 #define FLOAT_SSE 0xffc0u
+/* Those that calls keep (psABI AMD64, 3.2.1), but for the one that may be the frame pointer. */
+#define FORGET_REGISTERS()                                                                         \
+  __asm__ volatile("xor %%ebx, %%ebx\n\txor %%r12d, %%r12d\n\txor %%r13d, %%r13d\n\t"              \
+                   "xor %%r14d, %%r14d\n\txor %%r15d, %%r15d"                                      \
+                   :                                                                               \
+                   :                                                                               \
+                   : "rbx", "r12", "r13", "r14", "r15", "cc")
