@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hooks.h"
 #include "loader.h"
 #include "machine.h"
 #include "urf.h"
@@ -49,26 +50,6 @@ static struct urf_host *find_host(void)
                  (!host->library || strcmp(host->library, own_name()) == 0)
              ? host
              : 0;
-}
-
-typedef void (*hook)(void);
-/* state.c: words before, between and behind the two arrays, see urf.ld */
-extern HIDDEN const hook urf_hooks_0[1], urf_hooks_1[1], urf_hooks_2[1];
-
-static void call_all(const hook *from, const hook *end)
-{
-  for (; from < end; from++)
-    (*from)();
-}
-
-static int has_hooks(void)
-{
-  return (uintptr_t)(urf_hooks_1 + 1) != (uintptr_t)urf_hooks_2;
-}
-
-static void on_thaw(void)
-{
-  call_all(urf_hooks_1 + 1, urf_hooks_2);
 }
 
 /* turf wants to know; and where there is no way back nobody shall go on with half a library. */
@@ -156,7 +137,7 @@ static void thaw(const struct arguments *a)
 static void seal(void)
 {
   struct urf_host *host = S->capture;
-  call_all(urf_hooks_0 + 1, urf_hooks_1);
+  on_freeze();
   signals_seal();
   tls_seal();
   keys_seal();
