@@ -28,13 +28,18 @@ LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distrib
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
+# Static programs have another loader, of less code, with parts of it.
+PROGRAM_FLAGS = $(subst -O2 -fPIC,-Os -fPIE,$(filter-out -fexceptions,$(LOADER_FLAGS))) -fno-asynchronous-unwind-tables \
+	-Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
+PROGRAM = static/start static/state static/heap static/fail relocate cpu
 # The host is a program of its own.
 HOST = capture/host.c capture/guest_library.c capture/world.c capture/memory.c capture/probes.c capture/unwind_host.c
+HOST_STATIC = capture/host.c capture/guest_program.c capture/world.c capture/unwind_host.c
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
-HOSTS = glibc $(if $(MUSL_CC),musl)
+HOSTS = glibc static $(if $(MUSL_CC),musl)
 
-SHARED = liburf.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+SHARED = liburf.a liburf.so liburf_shared.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
 	$(HOSTS:%=turf/host-$(MACHINE)-%)
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
@@ -43,21 +48,37 @@ $(B)/loader/%.o: loader/%.c $(wildcard loader/*.h loader/$(MACHINE)/*.h) Makefil
 	@mkdir -p $(@D)
 	$(CC) $(LOADER_FLAGS) -c $< -o $@
 
+$(B)/program/%.o: loader/%.c $(wildcard loader/*.h loader/*/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_FLAGS) -c $< -o $@
+
 $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loader/format.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(TURF_FLAGS) $(CFLAGS) -c $< -o $@
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
-GLOBAL = urf_start urf_frozen urf_initialised urf_stats __urf_note __urf_state
-$(B)/lib/liburf.a: $(LOADER:%=$(B)/loader/%.o)
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+define ARCHIVE
 	@mkdir -p $(@D)
-	$(CC) -r -nostdlib $^ -o $(B)/loader/urf.o
-	{ printf '%s\n' $(GLOBAL); $(NM) $(B)/loader/urf.o | awk '$$2 ~ /[WV]/ { print $$3 }'; } \
-	  >$(B)/loader/global
-	$(OBJCOPY) --keep-global-symbols=$(B)/loader/global $(B)/loader/urf.o
+	$(CC) -r -nostdlib $^ -o $(B)/$(1)/urf.o
+	{ printf '%s\n' $(GLOBAL); $(NM) $(B)/$(1)/urf.o | awk '$$2 ~ /[WV]/ { print $$3 }'; } \
+	  >$(B)/$(1)/global
+	$(OBJCOPY) --keep-global-symbols=$(B)/$(1)/global $(B)/$(1)/urf.o
 	rm -f $@
-	$(AR) rcsD $@ $(B)/loader/urf.o
+	$(AR) rcsD $@ $(B)/$(1)/urf.o
+endef
+
+$(B)/lib/liburf_shared.a: $(LOADER:%=$(B)/loader/%.o)
+	$(call ARCHIVE,loader)
+
+$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o)
+	$(call ARCHIVE,program)
+
+# What -lurf means is the linker's choice: with -static it looks for liburf.a only, else for this first.
+$(B)/lib/liburf.so: Makefile
+	@mkdir -p $(@D)
+	echo 'INPUT(-l:liburf_shared.a)' >$@
 
 $(B)/lib/urf.ld: ldscripts/urf.ld
 	@mkdir -p $(@D)
@@ -95,6 +116,11 @@ $(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/memory.h cap
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -o $@
 
+# It goes on in a process that a program has taken over, with another thread pointer.
+$(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
+
 # Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
 TO = $(DESTDIR)$(PREFIX)
 install: all
@@ -129,7 +155,7 @@ lint:
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
 	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests bench, \
 	  $(dir)/*.[ch] $(dir)/*/*.[ch] $(dir)/*/*.cc $(dir)/*/*/*.[ch]))
-	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*/*.sh tests/*/*.inc examples/*/*.sh bench/*.sh)
+	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*.inc tests/*/*.sh tests/*/*.inc examples/*/*.sh bench/*.sh)
 
 clean:
 	rm -rf $(B)

@@ -94,10 +94,33 @@ static bool to_shadow(const struct writer *w, GElf_Rela *r)
   return found != NULL;
 }
 
+/* A static program calls all entries of the array, whatever tables say: those of other constructors become
+ * the loader's, which is called again.  It is the last one, too, by which the end of the array is found
+ * where no table tells. */
+static int fill_init_array(struct writer *w)
+{
+  const unsigned word = w->lib->word;
+  uint64_t offset;
+  w->init.address = w->lib->note.init_array;
+  if (write_find(w, ".init_array", w->init.address, 2 * word, &offset))
+    return -1;
+  const unsigned char *first = w->old + offset;
+  if (!w->dynamic)
+    for (w->init.size = 2 * word; offset + w->init.size < w->data_offset &&
+                                  memcmp(first + w->init.size - word, first, word) != 0;)
+      w->init.size += word;
+  w->init.left = w->init.size;
+  for (uint64_t at = word; at < w->init.size && offset + at < w->data_offset; at += word)
+    memcpy(w->head + offset + at, first, word);
+  return 0;
+}
+
 /* The constructors have run: the loader's own, which urf.ld puts first, is the only one to stay. */
 static int cut_init_array(struct writer *w)
 {
   uint64_t offset;
+  if (w->lib->is_static)
+    return fill_init_array(w);
   if (!w->dynamic)
     return 0;
   if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->word)
@@ -108,6 +131,17 @@ static int cut_init_array(struct writer *w)
     return -1;
   memset(w->head + offset + w->init.left, 0, w->init.size - w->init.left);
   return 0;
+}
+
+/* See fill_init_array. */
+static void repeat_first(const struct writer *w, Elf_Data *table, GElf_Rela *r)
+{
+  GElf_Rela first;
+  if (!w->lib->is_static || r->r_offset - w->init.address >= w->init.size)
+    return;
+  for (int i = 0; gelf_getrela(table, i, &first); i++)
+    if (first.r_offset == w->init.address)
+      r->r_addend = first.r_addend;
 }
 
 /* Left out rather than turned into NONE, which has no place in a shared object. */
@@ -124,6 +158,7 @@ static int filter_rela(struct writer *w)
   for (int i = 0; gelf_getrela(data, i, &r); i++) {
     if (dropped(w, r.r_offset) && !to_shadow(w, &r))
       continue;
+    repeat_first(w, data, &r);
     if (GELF_R_TYPE(r.r_info) == R_RELATIVE && w->n_relative == (uint64_t)n)
       w->n_relative++;
     if (!gelf_update_rela(data, n++, &r))
@@ -165,7 +200,7 @@ static int filter_relr(struct writer *w)
   return result;
 }
 
-/* DT_INIT has run, too.  The array has DT_NULL at its end: as many as are needed. */
+/* DT_INIT has run, too, in a library.  The array has DT_NULL at its end: as many as are needed. */
 static int put_dynamic(struct writer *w)
 {
   GElf_Dyn dyn = {0};
@@ -174,7 +209,10 @@ static int put_dynamic(struct writer *w)
     return 0;
   for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
     switch (dyn.d_tag) {
-    case DT_INIT: continue;
+    case DT_INIT:
+      if (!w->lib->is_static)
+        continue;
+      break; /* called by the program itself */
     case DT_RELASZ: dyn.d_un.d_val = w->rela.left; break;
     case DT_RELACOUNT: dyn.d_un.d_val = w->n_relative; break;
     case DT_RELRSZ: dyn.d_un.d_val = w->relr.left; break;

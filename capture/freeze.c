@@ -183,7 +183,11 @@ static void write_recipe(struct work *w)
   struct bytes *b = &plan->recipe;
   const struct options *o = w->o;
   for (size_t i = 0; i < o->inits.n; i++)
-    put_line(b, "init %s", o->inits.at[i]);
+    if (w->lib.is_static) /* whose symbols are in no segment */
+      put_line(b, "init @%" PRIx64 "%s", w->runs[0].inits.at[i],
+               strchr(o->inits.at[i], ':') ? ":void" : "");
+    else
+      put_line(b, "init %s", o->inits.at[i]);
   for (size_t i = 0; i < o->env.n; i++)
     put_line(b, "env %s", o->env.at[i]);
   if (o->cwd)
@@ -264,7 +268,7 @@ static int prove_references(struct work *w, struct error *e)
 {
   const struct library *lib = &w->lib;
   struct capture *live = &w->runs[0];
-  if (!lib->links.n)
+  if (!lib->links.n || lib->is_static)
     return 0;
   const uint64_t first = lib->links.at[0];
   const uint64_t size = lib->links.at[lib->links.n - 1] + lib->word - first;
@@ -405,11 +409,27 @@ static int check_output(const struct options *o, struct error *e)
   return status;
 }
 
+/* A program at its address is there always.  A static one goes on with the heap that init has used, so
+ * that nothing may be put in order there; and it has no dynamic linker that could do its work again. */
+static void suit_program(struct work *w)
+{
+  w->suited = *w->o;
+  w->o = &w->suited;
+  w->suited.fixed |= !w->lib.moves;
+  if (!w->lib.is_static)
+    return;
+  w->suited.no_fallback = true;
+  w->no_layout = true;
+  if (!w->plain)
+    w->plain = xstrdup("a static program goes on with the heap of its init");
+}
+
 static int pipeline(struct work *w, bool writes, struct error *e)
 {
-  const struct options *o = w->o;
-  if (library_read(&w->lib, o->input, e))
+  if (library_read(&w->lib, w->o->input, e))
     return -1;
+  suit_program(w);
+  const struct options *o = w->o;
   if (w->lib.note.flags & URF_FROZEN)
     return fail(e, REFUSED, "%s: is frozen already; freeze the library it was made from", o->input);
   if (o->fixed && !w->lib.preferred)
@@ -462,6 +482,7 @@ static int pipeline(struct work *w, bool writes, struct error *e)
 static int freeze_plain(struct work *w, bool writes, struct error *e)
 {
   struct work again = {.o = w->o,
+                       .suited = w->suited,
                        .started = w->started,
                        .cache = module_cache_new(),
                        .plain = w->plain,

@@ -95,12 +95,13 @@ static int run_flags(const struct options *o, struct error *e)
   (void)o;
   char *dir = turf_lib_dir();
   int status = 0;
-  if (strpbrk(dir, " \t\n*?["))
-    status =
-        fail(e, SYSTEM,
-             "%s: the shell would split this name; use -L and -T urf.ld with it in quotes", dir);
+  if (strpbrk(dir, " \t\n*?[,"))
+    status = fail(e, SYSTEM,
+                  "%s: the shell or the compiler would split this name; use -L and -T urf.ld with "
+                  "it in quotes",
+                  dir);
   else
-    printf("-L%s -T%s/urf.ld\n", dir, dir);
+    printf("-L%s -Wl,-T,%s/urf.ld\n", dir, dir);
   free(dir);
   return status;
 }

@@ -211,10 +211,21 @@ static size_t sift(struct changes *c, struct policy *policy)
   return n;
 }
 
-#define TITLE "init changed variables of other modules"
-#define WHY                                                                                        \
-  "They are not so in the process that loads the frozen library: do it in a function of\n"         \
-  "  URF_ON_THAW, or leave it to the first use"
+static const char *title(const struct capture *run)
+{
+  return run->lib->is_static ? "init changed variables of the C library in the program"
+                             : "init changed variables of other modules";
+}
+
+static const char *why(const struct capture *run)
+{
+  return run->lib->is_static
+             ? "They are not frozen, as the C library sets them up before anything else: do it in "
+               "a "
+               "function\n  of URF_ON_THAW, or leave it to the first use"
+             : "They are not so in the process that loads the frozen library: do it in a function "
+               "of\n  URF_ON_THAW, or leave it to the first use";
+}
 
 /* Owned by the caller, like the line that accepts it. */
 static char *describe(const struct change *x)
@@ -236,9 +247,9 @@ static char *policy_line(const struct change *x)
   return xprintf("data:%s:%s keep REASON", module_of(x->path), x->name);
 }
 
-static void print(FILE *f, const struct changes *c, size_t n)
+static void print(FILE *f, const struct capture *run, const struct changes *c, size_t n)
 {
-  fprintf(f, TITLE ":\n");
+  fprintf(f, "%s:\n", title(run));
   for (size_t i = 0; i < n && i < SHOWN; i++) {
     char *text = describe(&c->list.at[i]);
     fprintf(f, "    %s\n", text);
@@ -246,7 +257,8 @@ static void print(FILE *f, const struct changes *c, size_t n)
   }
   if (n > SHOWN)
     fprintf(f, "    and %zu more\n", n - SHOWN);
-  fprintf(f, "  " WHY ".\n  If the library gets along without, lines in the file of --policy:\n");
+  fprintf(f, "  %s.\n  If the %s gets along without, lines in the file of --policy:\n", why(run),
+          run->lib->is_static ? "program" : "library");
   for (size_t i = 0; i < n && i < SHOWN; i++) {
     char *line = policy_line(&c->list.at[i]);
     fprintf(f, "    %s\n", line);
@@ -261,10 +273,10 @@ size_t others_check(FILE *f, FILE *suggestions, const struct capture *run, struc
   read_changes(&c, run);
   const size_t n = sift(&c, policy);
   if (n && f)
-    print(f, &c, n);
+    print(f, run, &c, n);
   for (size_t i = 0; i < n && suggestions; i++) {
     char *text = describe(&c.list.at[i]), *line = policy_line(&c.list.at[i]);
-    fprintf(suggestions, "# " TITLE ": %s\n%s\n", text, line);
+    fprintf(suggestions, "# %s: %s\n%s\n", title(run), text, line);
     free(text);
     free(line);
   }
@@ -282,8 +294,8 @@ void others_json(json_t *list, const struct capture *run, struct policy *policy)
     json_t *x = json_object(), *now = json_array();
     json_array_append_new(now, json_text(text));
     json_put(x, "kind", json_text("data"));
-    json_put(x, "title", json_text(TITLE));
-    json_put(x, "why", json_paragraph(WHY));
+    json_put(x, "title", json_text(title(run)));
+    json_put(x, "why", json_paragraph(why(run)));
     json_put(x, "now", now);
     json_put(x, "before", json_array());
     json_put(x, "policy", json_text(line));

@@ -24,6 +24,7 @@ static const struct {
     {"locale", "init changed the locale", "Set it in a function of URF_ON_THAW"},
     {"blocked", "init changed which signals are blocked",
      "Block them in a function of URF_ON_THAW"},
+    {"handler", "init set signal handlers", "Set them in a function of URF_ON_THAW"},
     {"rlimit", "init changed resource limits", "Set them in a function of URF_ON_THAW"},
     {"timer", "init set timers", "Set them in a function of URF_ON_THAW"},
     {"stream", "init left something in a standard stream, or changed its mode",

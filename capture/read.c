@@ -39,9 +39,10 @@ static int read_image(struct reader *r)
 {
   struct library *lib = r->lib;
   const char *path = r->f.path;
-  if (r->f.ehdr.e_type != ET_DYN)
+  if (r->f.ehdr.e_type != ET_DYN && r->f.ehdr.e_type != ET_EXEC)
     return fail(r->f.e, REFUSED, "%s: is no shared library; link it with cc -shared ... -T urf.ld",
                 path);
+  lib->moves = r->f.ehdr.e_type == ET_DYN;
   lib->machine = r->f.ehdr.e_machine;
   lib->word = (unsigned)gelf_fsize(r->f.elf, ELF_T_ADDR, 1, EV_CURRENT);
   lib->file_size = r->f.size;
@@ -102,6 +103,29 @@ static int find_notes(struct reader *r)
   return 0;
 }
 
+/* liburf.a is for static programs; what has a dynamic linker gets liburf_shared.a by way of liburf.so. */
+static int check_loader(struct reader *r)
+{
+  const struct library *lib = r->lib;
+  int i = 0;
+  uint64_t ignored;
+  bool dynamic = file_tag(&r->f, DT_NEEDED, &i, &ignored);
+  for (size_t s = 0; s < r->f.n_segments; s++)
+    dynamic |= r->f.segments[s].p_type == PT_INTERP;
+  if (lib->is_static && dynamic)
+    return fail(r->f.e, REFUSED,
+                "%s: has the loader for static programs, and a dynamic linker; link it without "
+                "-Bstatic around -T urf.ld, which takes liburf.so",
+                lib->path);
+  if (!lib->is_static && !lib->moves)
+    return fail(
+        r->f.e, REFUSED,
+        "%s: is a program at a fixed address with a dynamic linker, which cannot be frozen; "
+        "link it with -static or -static-pie",
+        lib->path);
+  return 0;
+}
+
 static int check_region(struct reader *r)
 {
   const struct urf_note *n = &r->lib->note;
@@ -143,6 +167,9 @@ static int read_note(struct reader *r)
         "%s: its .note.urf was moved from where the loader looks (by patchelf or objcopy?); "
         "freeze first, or change the file otherwise",
         r->f.path);
+  r->lib->is_static = n->flags & URF_STATIC;
+  if (check_loader(r))
+    return -1;
   if (n->transient > n->data)
     return damaged_note(r, "the place of transient variables");
   if (n->tm_clones)

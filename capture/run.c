@@ -376,8 +376,10 @@ static char *host_path(const struct options *o, const struct library *lib)
   if (o->host)
     return realpath(o->host, NULL);
   char *dir = turf_lib_dir();
-  char *path =
-      xprintf("%s/turf/host-" HOST_NAME "-%s", dir, lib->libc == LIBC_MUSL ? "musl" : "glibc");
+  char *path = xprintf("%s/turf/host-" HOST_NAME "-%s", dir,
+                       lib->is_static           ? "static"
+                       : lib->libc == LIBC_MUSL ? "musl"
+                                                : "glibc");
   free(dir);
   return path;
 }

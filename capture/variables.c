@@ -20,7 +20,7 @@ static void add_name(struct variables *n, const GElf_Sym *sym, const char *name,
                                    .exported = exported};
 }
 
-static void add_symtab(struct variables *n, Elf *elf)
+static void add_symtab(struct variables *n, Elf *elf, bool exported)
 {
   GElf_Shdr sh;
   GElf_Sym sym;
@@ -28,7 +28,7 @@ static void add_symtab(struct variables *n, Elf *elf)
     Elf_Data *data =
         gelf_getshdr(scn, &sh) && sh.sh_type == SHT_SYMTAB ? elf_getdata(scn, NULL) : 0;
     for (int i = 1; data && gelf_getsym(data, i, &sym); i++)
-      add_name(n, &sym, elf_strptr(elf, sh.sh_link, sym.st_name), false);
+      add_name(n, &sym, elf_strptr(elf, sh.sh_link, sym.st_name), exported);
   }
 }
 
@@ -67,7 +67,7 @@ static void add_debug(struct variables *n, const struct elf_file *f)
   const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
   if (elf)
-    add_symtab(n, elf);
+    add_symtab(n, elf, false);
   elf_end(elf);
   if (fd >= 0)
     close(fd);
@@ -83,7 +83,7 @@ void variables_read(struct variables *n, const char *path)
   if (!file_open(&f, path, &ignored)) {
     for (int i = 1; i < f.n_symbols && !file_dynsym(&f, i, &s); i++)
       add_name(n, &s.sym, s.name, true);
-    add_symtab(n, f.elf);
+    add_symtab(n, f.elf, f.n_symbols <= 1); /* a static program exports nothing */
     add_debug(n, &f);
   }
   file_close(&f);

@@ -19,6 +19,7 @@ struct work {
   size_t n;
   struct capture proof;
   struct capture base, fallback; /* ahead: of look_around, of the way back */
+  struct options suited;         /* what o becomes, with what follows from the library */
   struct options back;           /* with which that runs */
   struct module_cache *cache;
   struct plan plan;

@@ -2,7 +2,6 @@
  * each other, so a kind of thing is added by a few lines that print it. */
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
 #include <locale.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "guest.h"
 #include "machine.h"
 #include "memory.h"
 #include "world.h"
@@ -218,7 +218,7 @@ static void add_thread(struct lines *l)
 /* By what the C library says of it.  Whether its buffer was set by setvbuf is in its first number. */
 static void add_stream(struct lines *l, const char *name)
 {
-  FILE **variable = dlsym(RTLD_DEFAULT, name), *f = variable ? *variable : NULL;
+  FILE **variable = guest_symbol(name, "-"), *f = variable ? *variable : NULL;
   if (!f)
     return;
 #ifdef __GLIBC__
@@ -241,8 +241,8 @@ enum { ZONES = 4096 };
 
 static void write_zones(void)
 {
-  char **names = dlsym(RTLD_DEFAULT, "tzname");
-  const long *seconds = dlsym(RTLD_DEFAULT, "timezone");
+  char **names = guest_symbol("tzname", "-");
+  const long *seconds = guest_symbol("timezone", "-");
   size_t n = 0;
   struct tm tm;
   for (int i = -10; i < 40 && n < ZONES - 128; i++) { /* from 1925 on, by 182 days */
@@ -275,6 +275,15 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *lines)
   return 0;
 }
 
+/* A library's are made again at load, by sigaction of its loader; a static program has none of that. */
+static void add_handlers(struct lines *l)
+{
+  struct sigaction a;
+  for (int i = 1; guest_is_program && i < NSIG; i++)
+    if (!sigaction(i, NULL, &a) && a.sa_handler != SIG_DFL)
+      add(l, a.sa_handler == SIG_IGN ? "handler of signal %d: ignored" : "handler of signal %d", i);
+}
+
 static void add_all(struct lines *l)
 {
   static const char *const spaces[] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
@@ -287,6 +296,7 @@ static void add_all(struct lines *l)
   add_process(l);
   add_file(l, "/proc/self/status", add_status);
   add_file(l, "/proc/self/timers", add_timer);
+  add_handlers(l);
   add_attributes(l);
   add_priority(l);
   add_link(l, "cwd root", "/proc/self/root");
@@ -296,7 +306,7 @@ static void add_all(struct lines *l)
     add_link(l, "namespace", path);
   }
   /* by name: a reference would give this program a copy that libraries then use */
-  char ***environment = dlsym(RTLD_DEFAULT, "environ");
+  char ***environment = guest_symbol("environ", "-");
   for (char **e = environment ? *environment : NULL; e && *e; e++)
     add(l, "environment %s", *e);
   if (environment && !*environment) /* as clearenv leaves it, also when there was no variable */

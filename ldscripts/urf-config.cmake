@@ -4,7 +4,7 @@ if(NOT TARGET urf::urf)
   add_library(urf::urf INTERFACE IMPORTED)
   set_target_properties(urf::urf PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${_urf_prefix}/include"
-    INTERFACE_LINK_OPTIONS "-L${_urf_prefix}/lib;-T${_urf_prefix}/lib/urf.ld"
-    INTERFACE_LINK_DEPENDS "${_urf_prefix}/lib/urf.ld;${_urf_prefix}/lib/liburf.a")
+    INTERFACE_LINK_OPTIONS "-L${_urf_prefix}/lib;-Wl,-T,${_urf_prefix}/lib/urf.ld"
+    INTERFACE_LINK_DEPENDS "${_urf_prefix}/lib/urf.ld;${_urf_prefix}/lib/liburf.a;${_urf_prefix}/lib/liburf_shared.a")
 endif()
 unset(_urf_prefix)

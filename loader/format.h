@@ -35,6 +35,10 @@ enum urf_flags {
   URF_FROZEN = 1, /* the file is the output of turf freeze */
   URF_FIXED =
       2, /* the frozen state is right where the library was linked to be, and nowhere else */
+  /* of the link part: it is a program without a dynamic linker.  The first word at state is then one for
+   * the address of a struct urf_host, which the program is started with; all entries of .init_array but
+   * the first are the loader's when it is frozen, and the last is always */
+  URF_STATIC = 4,
 };
 
 /* .note.urf, which the linker script writes (link part) and turf freeze fills (frozen part).
@@ -262,6 +266,8 @@ struct urf_host {
   void (*allocated)(void *block, uintptr_t size, void *caller, unsigned how);
   /* one call per block of the heap, or part, of a kind, in any order, from within seal */
   void (*block)(void *block, uintptr_t size, enum urf_block_kind kind);
+  /* called by a static program when its constructors have run; does not return */
+  void (*loaded)(void);
   /* called by the host after init: ends the capture and clears what must not be kept */
   void (*seal)(void);
   /* runs the hooks that the library has for its load, if it has any: for turf to call when it has held a

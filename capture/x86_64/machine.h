@@ -42,6 +42,26 @@
 #define READ_FLOAT(x87, sse) __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(sse))
 #define FLOAT_X87 0x0f3fu
 #define FLOAT_SSE 0xffc0u
+/* The thread pointer, by arch_prctl(2): ARCH_GET_FS, ARCH_SET_FS (asm/prctl.h).  No call of libc, which might
+ * want the old one. */
+#define THREAD_POINTER_CALL(code, value)                                                           \
+  ({                                                                                               \
+    long result_ = 158;                                                                            \
+    __asm__ volatile("syscall" : "+a"(result_) : "D"(code), "S"(value) : "rcx", "r11", "memory");  \
+    (void)result_;                                                                                 \
+  })
+#define THREAD_POINTER_GET(variable) THREAD_POINTER_CALL(0x1003, &(variable))
+#define THREAD_POINTER_SET(value) THREAD_POINTER_CALL(0x1002, value)
+/* Where a program's thread-local variables are (ELF Handling For Thread-Local Storage, variant II): below the
+ * thread pointer, aligned as in the file. */
+#define TLS_BLOCK(thread, address, size, align)                                                    \
+  ((const void *)((thread) - ((size) + (-(uintptr_t)((size) + (address)) & ((align)-1)))))
+/* What the kernel does last (psABI AMD64, 3.4.1): rdx has no function for atexit. */
+#define PROGRAM_START(stack, entry)                                                                \
+  __asm__ volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1"              \
+                   :                                                                               \
+                   : "r"(stack), "r"((uintptr_t)(entry))                                           \
+                   : "rdx", "memory")
 /* Those that calls keep (psABI AMD64, 3.2.1), but for the one that may be the frame pointer. */
 #define FORGET_REGISTERS()                                                                         \
   __asm__ volatile("xor %%ebx, %%ebx\n\txor %%r12d, %%r12d\n\txor %%r13d, %%r13d\n\t"              \

@@ -4,11 +4,15 @@
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
 /* kernel, arch/x86/entry/syscalls/syscall_64.tbl */
+#define URF_SYS_WRITE 1
 #define URF_SYS_MMAP 9
+#define URF_SYS_MPROTECT 10
 #define URF_SYS_MUNMAP 11
+#define URF_SYS_SCHED_YIELD 24
 #define URF_SYS_MREMAP 25
 #define URF_SYS_MADVISE 28
 #define URF_SYS_CLOCK_GETTIME 228
+#define URF_SYS_EXIT_GROUP 231
 
 /* syscall(2), "Architecture calling conventions" */
 static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)

@@ -11,12 +11,12 @@ env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TESTS/.." B="${LIBDIR%/lib}" DESTDIR=
   PREFIX=/usr/x install || fail "make install"
 (cd "$dest" && find . -type f | sort) >files
 cat files
-for file in bin/turf include/urf.h lib/liburf.a lib/urf.ld lib/pkgconfig/urf.pc \
-  lib/cmake/urf/urf-config.cmake lib/turf/host-x86_64-glibc; do
+for file in bin/turf include/urf.h lib/liburf.a lib/liburf.so lib/liburf_shared.a lib/urf.ld lib/pkgconfig/urf.pc \
+  lib/cmake/urf/urf-config.cmake lib/turf/host-x86_64-glibc lib/turf/host-x86_64-static; do
   grep -qxF "./usr/x/$file" files || fail "$file is not installed"
 done
 ! grep -v '^\./usr/x/' files || fail "files outside of PREFIX"
-for file in bin/turf lib/turf/host-x86_64-glibc; do
+for file in bin/turf lib/turf/host-x86_64-glibc lib/turf/host-x86_64-static; do
   [ -x "$dest/usr/x/$file" ] || fail "$file cannot be run"
 done
 
@@ -25,7 +25,7 @@ mv "$dest/usr/x" moved
 ln -s moved/bin/turf link
 for turf in "$WORK/moved/bin/turf" ./link; do
   flags=$("$turf" flags)
-  [ "$flags" = "-L$WORK/moved/lib -T$WORK/moved/lib/urf.ld" ] || fail "turf flags: $flags"
+  [ "$flags" = "-L$WORK/moved/lib -Wl,-T,$WORK/moved/lib/urf.ld" ] || fail "turf flags: $flags"
 done
 for cc in gcc clang; do
   command -v $cc >/dev/null || continue

@@ -1,0 +1,380 @@
+/* A static program as the guest of the host program, which is linked statically, too.
+ *
+ * The program gets the address that turf wants it to have and a start as the kernel makes one: arguments,
+ * environment and auxiliary vector on the stack (psABI).  It takes the process over, and comes back where its
+ * last constructor would end.  The thread pointer is then its own: the host program's is put in its place
+ * for as long as that runs.
+ *
+ * What it has of the C library is part of it, so that the variables of that are looked at here (memory.h):
+ * they stand in front of the region. */
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "machine.h"
+#include "memory.h"
+
+enum { PAGE = 4096, UNIT = 4, GAP = 4 * UNIT };
+
+const int guest_is_program = 1;
+static struct {
+  const char *path;
+  const unsigned char *file; /* the whole of it */
+  size_t size;
+  const ElfW(Ehdr) * header;
+  const ElfW(Phdr) * segments, *tls; /* tls NULL for none */
+  uintptr_t bias, lo, hi;            /* the latter as linked, whole pages */
+  struct urf_note note;
+  uintptr_t own_thread, thread; /* thread pointers, of the host program and the guest */
+  const char *error;            /* where it has its errno */
+  void (*joined)(const void *image, const void *variables), (*ready)(void);
+} guest;
+
+/* the file */
+
+static const char *read_file(const char *path)
+{
+  struct stat st;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &st))
+    return strerror(errno);
+  guest.path = path;
+  guest.size = (size_t)st.st_size;
+  /* not as a mapping, which would look like one of the guest's */
+  unsigned char *file =
+      mmap(NULL, guest.size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (size_t at = 0; file != MAP_FAILED && at < guest.size;) {
+    const ssize_t n = pread(fd, file + at, guest.size - at, (off_t)at);
+    if (n <= 0)
+      return "it cannot be read";
+    at += (size_t)n;
+  }
+  close(fd);
+  guest.file = file;
+  guest.header = (const void *)file;
+  guest.segments = (const void *)(file + guest.header->e_phoff);
+  return file == MAP_FAILED ? "there is no memory for it" : NULL;
+}
+
+static void read_note(const ElfW(Phdr) * p)
+{
+  const unsigned char *at = guest.file + p->p_offset, *end = at + p->p_filesz;
+  while ((size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
+    const ElfW(Nhdr) *n = (const void *)at;
+    const size_t whole = sizeof *n + ((n->n_namesz + 3) & ~3u) + ((n->n_descsz + 3) & ~3u);
+    if (n->n_namesz == 4 && memcmp(n + 1, URF_NOTE_NAME, 4) == 0 && whole >= sizeof guest.note)
+      memcpy(&guest.note, at, sizeof guest.note);
+    if (whole > (size_t)(end - at))
+      break;
+    at += whole;
+  }
+}
+
+static void read_segments(void)
+{
+  guest.lo = UINTPTR_MAX;
+  for (const ElfW(Phdr) *p = guest.segments; p < guest.segments + guest.header->e_phnum; p++) {
+    if (p->p_type == PT_NOTE && !guest.note.self)
+      read_note(p);
+    if (p->p_type == PT_TLS)
+      guest.tls = p;
+    if (p->p_type != PT_LOAD)
+      continue;
+    if ((p->p_vaddr & -(uintptr_t)PAGE) < guest.lo)
+      guest.lo = p->p_vaddr & -(uintptr_t)PAGE;
+    if (p->p_vaddr + p->p_memsz > guest.hi)
+      guest.hi = (p->p_vaddr + p->p_memsz + PAGE - 1) & -(uintptr_t)PAGE;
+  }
+}
+
+/* Address of the symbol, or 0. */
+static uintptr_t find(const char *name)
+{
+  const ElfW(Shdr) *sections = (const void *)(guest.file + guest.header->e_shoff);
+  for (size_t i = 0; guest.header->e_shoff && i < guest.header->e_shnum; i++) {
+    if (sections[i].sh_type != SHT_SYMTAB)
+      continue;
+    const ElfW(Sym) *s = (const void *)(guest.file + sections[i].sh_offset);
+    const ElfW(Sym) *end = s + sections[i].sh_size / sizeof *s;
+    const char *names = (const char *)guest.file + sections[sections[i].sh_link].sh_offset;
+    for (; s < end; s++)
+      if (s->st_shndx != SHN_UNDEF && strcmp(names + s->st_name, name) == 0)
+        return s->st_value + guest.bias;
+  }
+  return 0;
+}
+
+/* the image */
+
+static int map_segment(int fd, const ElfW(Phdr) * p)
+{
+  const int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
+                   (p->p_flags & PF_X ? PROT_EXEC : 0);
+  const uintptr_t skip = p->p_vaddr % PAGE, start = guest.bias + p->p_vaddr - skip;
+  const uintptr_t file_end = guest.bias + p->p_vaddr + p->p_filesz;
+  const uintptr_t page_end = (file_end + PAGE - 1) & -(uintptr_t)PAGE;
+  const uintptr_t end = guest.bias + p->p_vaddr + p->p_memsz;
+  if (p->p_filesz && mmap((void *)start, file_end - start, prot, MAP_PRIVATE | MAP_FIXED, fd,
+                          (off_t)(p->p_offset - skip)) == MAP_FAILED)
+    return -1;
+  if (p->p_filesz && p->p_memsz > p->p_filesz)
+    memset((void *)file_end, 0, (end < page_end ? end : page_end) - file_end);
+  const uintptr_t rest = p->p_filesz ? page_end : start;
+  return end > rest && mmap((void *)rest, end - rest, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                            -1, 0) == MAP_FAILED
+             ? -1
+             : 0;
+}
+
+static const char *map_image(void)
+{
+  const int fd = open(guest.path, O_RDONLY | O_CLOEXEC);
+  const int moves = guest.header->e_type == ET_DYN;
+  /* turf knows the program's own mapping by its file */
+  void *p = mmap(moves ? NULL : (void *)guest.lo, guest.hi - guest.lo, PROT_NONE,
+                 MAP_PRIVATE | (moves ? 0 : MAP_FIXED_NOREPLACE), fd, 0);
+  if (p == MAP_FAILED)
+    return strerror(errno);
+  guest.bias = (uintptr_t)p - guest.lo;
+  (void)mmap(p, guest.hi - guest.lo, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  for (const ElfW(Phdr) *s = guest.segments; s < guest.segments + guest.header->e_phnum; s++)
+    if (s->p_type == PT_LOAD && s->p_memsz && map_segment(fd, s))
+      return strerror(errno);
+  close(fd);
+  return NULL;
+}
+
+/* the variables of its C library */
+
+struct area {
+  const char *now;
+  char *before;
+  size_t size;
+  uintptr_t offset; /* from the bias, or in the thread-local variables */
+  int tls;
+};
+static struct area areas[16];
+static size_t n_areas;
+
+static void add_area(const char *now, size_t size, uintptr_t offset, int tls)
+{
+  char *before = size && n_areas < sizeof areas / sizeof *areas
+                     ? mmap(NULL, size, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                     : MAP_FAILED;
+  if (before == MAP_FAILED)
+    return;
+  memcpy(before, now, size);
+  areas[n_areas++] = (struct area){now, before, size, offset, tls};
+}
+
+void memory_begin(const void *image)
+{
+  const uintptr_t end = guest.note.transient;
+  (void)image;
+  for (const ElfW(Phdr) *p = guest.segments; p < guest.segments + guest.header->e_phnum; p++)
+    if (p->p_type == PT_LOAD && p->p_flags & PF_W && p->p_vaddr < end)
+      add_area((const char *)guest.bias + p->p_vaddr,
+               p->p_memsz < end - p->p_vaddr ? p->p_memsz : end - p->p_vaddr, p->p_vaddr, 0);
+  if (guest_tls())
+    add_area(guest_tls(), guest.tls->p_memsz, 0, 1);
+}
+
+/* What comes and goes with every call, and what a program sets itself at the start of each thread. */
+static int is_harmless_at(const struct area *a, const char *p)
+{
+  const char *tls = guest_tls();
+  const size_t size = guest.tls ? guest.tls->p_memsz : 0;
+  if (p + UNIT > guest.error && p < guest.error + sizeof(int))
+    return 1;
+  return !a->tls && tls && p >= tls && p < tls + size; /* told of as such */
+}
+
+static uint64_t first_bytes(const char *from, size_t n)
+{
+  uint64_t value = 0;
+  memcpy(&value, from, n < sizeof value ? n : sizeof value);
+  return value;
+}
+
+static void say_stretch(const struct area *a, size_t from, size_t to,
+                        void (*say)(char sign, const char *line))
+{
+  char line[4608];
+  if (from == to)
+    return;
+  snprintf(line, sizeof line, "data %lx %zx %d %llx %llx - %s", (unsigned long)(a->offset + from),
+           to - from, a->tls, (unsigned long long)first_bytes(a->before + from, to - from),
+           (unsigned long long)first_bytes(a->now + from, to - from), guest.path);
+  say('+', line);
+}
+
+void memory_changes(void (*say)(char sign, const char *line))
+{
+  for (const struct area *a = areas; a < areas + n_areas; a++) {
+    size_t from = 0, to = 0;
+    for (size_t at = 0; at < a->size; at += UNIT) {
+      const size_t n = a->size - at < UNIT ? a->size - at : UNIT;
+      if (memcmp(a->now + at, a->before + at, n) == 0 || is_harmless_at(a, a->now + at))
+        continue;
+      if (to && at - to > GAP) {
+        say_stretch(a, from, to, say);
+        to = 0;
+      }
+      from = to ? from : at;
+      to = at + n;
+    }
+    say_stretch(a, from, to, say);
+  }
+}
+
+/* It has no functions that could be tried. */
+void in_copy(void (*f)(void))
+{
+  (void)f;
+}
+
+void copies_are_made(int yes)
+{
+  (void)yes;
+}
+
+/* the process */
+
+void guest_enter(void)
+{
+  THREAD_POINTER_SET(guest.thread);
+}
+
+void guest_leave(void)
+{
+  THREAD_POINTER_GET(guest.thread);
+  THREAD_POINTER_SET(guest.own_thread);
+}
+
+static void joined(const void *image, const void *variables)
+{
+  const uintptr_t location = find("__errno_location");
+  if (location)
+    guest.error = ((const char *(*)(void))location)();
+  guest_leave();
+  guest.joined(image, variables);
+  guest_enter();
+}
+
+static void loaded(void)
+{
+  guest_leave();
+  guest.ready();
+}
+
+/* Entries of the auxiliary vector that are about the program (getauxval(3)). */
+static uintptr_t change_entry(uintptr_t type, uintptr_t value)
+{
+  switch (type) {
+  case AT_PHDR: return guest.bias + guest.lo + guest.header->e_phoff;
+  case AT_PHENT: return guest.header->e_phentsize;
+  case AT_PHNUM: return guest.header->e_phnum;
+  case AT_ENTRY: return guest.bias + guest.header->e_entry;
+  case AT_BASE: return 0;
+  case AT_EXECFN: return (uintptr_t)guest.path;
+  default: return value;
+  }
+}
+
+static size_t put_list(uintptr_t *to, char **list)
+{
+  size_t n = 0;
+  for (; list[n]; n++)
+    to[n] = (uintptr_t)list[n];
+  to[n++] = 0;
+  return n;
+}
+
+static void start(char **argv)
+{
+  enum { ROOM = 1 << 15 };
+  uintptr_t words[ROOM] __attribute__((aligned(16)));
+  size_t n = 1, argc = 0, env = 0;
+  while (argv[argc])
+    argc++;
+  while (environ[env])
+    env++;
+  if (argc + env > ROOM - 128)
+    return;
+  words[0] = argc;
+  n += put_list(words + n, argv);
+  n += put_list(words + n, environ);
+  const ElfW(auxv_t) *a = (const void *)(environ + env + 1);
+  do {
+    words[n++] = a->a_type;
+    words[n++] = change_entry(a->a_type, a->a_un.a_val);
+  } while (a++->a_type != AT_NULL && n < ROOM - 2);
+  PROGRAM_START(words, guest.bias + guest.header->e_entry);
+}
+
+const char *guest_load(const char *path, char **argv, struct urf_host *handshake,
+                       void (*ready)(void))
+{
+  const char *why = read_file(path);
+  if (why)
+    return why;
+  read_segments();
+  if (!(guest.note.flags & URF_STATIC))
+    return "it is not what turf has seen";
+  why = map_image();
+  if (why)
+    return why;
+  guest.joined = handshake->joined;
+  guest.ready = ready;
+  handshake->joined = joined;
+  handshake->loaded = loaded;
+  *(struct urf_host **)(guest.bias + guest.note.state) = handshake;
+  THREAD_POINTER_GET(guest.own_thread);
+  start(argv);
+  return "its environment is too large";
+}
+
+uintptr_t guest_bias(void)
+{
+  return guest.bias;
+}
+
+uintptr_t guest_thread(void)
+{
+  return guest.thread;
+}
+
+const void *guest_tls(void)
+{
+  return guest.tls && guest.thread
+             ? TLS_BLOCK(guest.thread, guest.tls->p_vaddr, guest.tls->p_memsz, guest.tls->p_align)
+             : NULL;
+}
+
+void *guest_function(const char *name)
+{
+  return (void *)(*name == '@' ? strtoul(name + 1, NULL, 16) + guest.bias : find(name));
+}
+
+/* Nothing of it means anything to others. */
+void *guest_symbol(const char *name, const char *version)
+{
+  (void)name, (void)version;
+  return NULL;
+}
+
+void guest_modules(void (*say)(uintptr_t bias, uintptr_t lo, uintptr_t hi, const char *path))
+{
+  extern const char __ehdr_start[], _end[];
+  say((uintptr_t)__ehdr_start, (uintptr_t)__ehdr_start, (uintptr_t)_end, "");
+}

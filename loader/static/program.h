@@ -1,0 +1,26 @@
+/* Table of contents of the loader for static programs: what of ../loader.h they have, and what is theirs.
+ *
+ * There is no dynamic linker, no library and no other allocator: the in-image heap is the program's, before
+ * the freeze and after it.  The C library's own variables are not in the region (see urf.ld), since it sets
+ * them before the first constructor. */
+#ifndef URF_PROGRAM_H
+#define URF_PROGRAM_H
+
+#include "loader.h"
+
+/* All zero in the frozen file. */
+struct program {
+  struct urf_host
+      *host; /* set by turf before the program begins; NULL when it has not started it */
+  int ready; /* the heap can be used */
+  int sealed;
+};
+
+extern HIDDEN struct program program_state __asm__("__urf_state");
+
+/* heap.c: has the program's heap begin in the image, which has so many bytes for it */
+HIDDEN void program_heap(uintptr_t start, uintptr_t size);
+/* Ends the capture: tells the host of all blocks, and gives back what was not used. */
+HIDDEN void program_heap_seal(struct urf_host *host);
+
+#endif

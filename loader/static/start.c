@@ -1,0 +1,126 @@
+/* The first constructor of a static program, and its last one.
+ *
+ * The C library has set itself up, and has relocated the program but for its region, if it is frozen.  The
+ * region's pointers are link-time addresses until relocate has been here; free, which the C library may have
+ * called by then, knows of none. */
+
+#include <errno.h>
+#include <link.h>
+#include <time.h>
+
+#include "hooks.h"
+#include "machine.h"
+#include "program.h"
+#include "urf.h"
+
+#define S (&program_state)
+#define NOTE (&__urf_note)
+
+/* Linux 5.14, include/uapi/asm-generic/mman-common.h; newer than some C libraries. */
+enum { POPULATE_READ = 22 };
+
+extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
+
+/* In nanoseconds, for relocate. */
+uint64_t stats_clock(void)
+{
+  struct timespec t;
+  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Where the file was cut off, reading would end the process with SIGBUS. */
+void check(const struct image *image)
+{
+  const uintptr_t last = (uintptr_t)image->table + NOTE->table_size - 1;
+  if (NOTE->format != URF_FORMAT || NOTE->machine != URF_MACHINE || NOTE->state_size != sizeof *S ||
+      NOTE->state + image->bias != (uintptr_t)S ||
+      machine_syscall6(URF_SYS_MADVISE, (long)(last & -(uintptr_t)HEAP_PAGE), HEAP_PAGE,
+                       POPULATE_READ, 0, 0, 0) == -EFAULT)
+    damaged("");
+}
+
+static void check_fit(const struct image *image)
+{
+  const char *cpu = cpu_lacks(NOTE->cpu);
+  if (image->bias & (NOTE->align - 1))
+    thaw_fail("was loaded at an address that it is not frozen for", "");
+  if (cpu)
+    thaw_fail("init may have seen features of the CPU that this one lacks, in cpuid leaf", cpu);
+}
+
+static void protect(const struct image *image)
+{
+  const struct urf_protection *p = (const void *)(image->table + NOTE->protections);
+  for (uint64_t i = 0; i < NOTE->n_protections; i++, p++)
+    (void)machine_syscall6(URF_SYS_MPROTECT, (long)(p->address + image->bias), (long)p->size,
+                           (long)p->prot, 0, 0, 0);
+}
+
+static void thaw(uintptr_t bias)
+{
+  struct image image = {.bias = bias,
+                        .region = (uintptr_t)NOTE->data + bias,
+                        .region_end = (uintptr_t)NOTE->heap_end + bias,
+                        .table = (const char *)(uintptr_t)NOTE->table + bias};
+  check(&image);
+  check_fit(&image);
+  (void)relocate(&image);
+  protect(&image);
+  S->ready = S->sealed = 1;
+  if (S->host)
+    S->host->thaw = on_thaw;
+  else
+    on_thaw();
+}
+
+static void seal(void)
+{
+  on_freeze();
+  S->sealed = 1;
+  program_heap_seal(S->host);
+  cpu_features(S->host->cpu);
+  S->ready = S->sealed = 0;
+  S->host = 0;
+}
+
+static void begin(uintptr_t bias)
+{
+  struct urf_host *host = S->host;
+  program_heap((uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
+  if (!host)
+    return;
+  host->seal = seal;
+  if (has_hooks())
+    host->thaw = on_thaw;
+  host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->transient + bias);
+}
+
+HIDDEN void start(void) __asm__("urf_start");
+
+void start(void)
+{
+  const uintptr_t bias = (uintptr_t)NOTE - (uintptr_t)NOTE->self;
+  if (S->ready) {
+    if (S->host)
+      S->host->loaded();
+  } else if (NOTE->flags & URF_FROZEN)
+    thaw(bias);
+  else
+    begin(bias);
+}
+
+/* urf.ld puts them before and behind all others. */
+#define ENTRY(section)                                                                             \
+  ".section " section ",\"aw\",%init_array\n.balign " URF_WORD "\n.dc.a urf_start\n.previous\n"
+__asm__(ENTRY(".urf.init_array") ENTRY(".urf.init_array.last"));
+
+int urf_frozen(void)
+{
+  return NOTE->flags & URF_FROZEN;
+}
+
+int urf_initialised(void)
+{
+  return NOTE->flags & URF_FROZEN;
+}

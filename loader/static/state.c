@@ -1,0 +1,11 @@
+/* The loader's variables, but for what is frozen. */
+
+#include "note.h"
+#include "program.h"
+
+struct program program_state;
+
+NOTE_TAIL(URF_STATIC, sizeof(struct program));
+
+/* See urf.ld. */
+__asm__(".section .urf.headers,\"a\"\n.balign 8\n.zero 8\n.previous\n");

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Static programs, position-independent and not: the same program without turf, with it, and frozen has to
+# give the same answers.  Those of feature/static have an init that is called boot.
+# timeout: 300
+# shellcheck disable=SC1091,SC2046,SC2086,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$TESTS/static.inc"
+
+answers() { # PROGRAM OUT
+  "./$1" argument >"$2" || fail "$1 ends with status $?, and says: $(cat "$2")"
+}
+
+for source in "$TESTS"/feature/static/*.c; do
+  name=${source##*/}
+  name=${name%.c}
+  for kind in pie fixed; do
+    turf='' link_static $kind plain "$source"
+    turf=1 link_static $kind program "$source"
+    answers plain plain.txt
+    ! grep '^wrong' plain.txt || fail "$name, $kind: without turf"
+    answers program program.txt
+    same plain.txt program.txt "$name, $kind: linked with turf it answers otherwise"
+    freeze program frozen --init boot -q
+    for _ in 1 2 3; do
+      answers frozen frozen.txt
+      same plain.txt frozen.txt "$name, $kind: frozen it answers otherwise"
+    done
+    run "$TURF" verify -q frozen
+    freeze program again --init boot -q
+    cmp frozen again || fail "$name, $kind: two freezes differ"
+  done
+done
+
+# where it is loaded, and what the program says of itself
+cat >where.c <<'END'
+#include <stdio.h>
+#include "urf.h"
+static int *place, booted;
+int boot(void)
+{
+  place = &booted;
+  return booted++;
+}
+int main(void)
+{
+  int frozen = urf_frozen();
+  if (!frozen)
+    boot();
+  printf("%d %d %d\n", frozen, booted, place == &booted);
+  fprintf(stderr, "%p\n", (void *)place);
+  return 0;
+}
+END
+turf=1 link_static pie where where.c
+run ./where >out.txt 2>/dev/null
+grep -qx '0 1 1' out.txt || fail "not frozen it says $(cat out.txt)"
+freeze where frozen --init boot -q
+: >places
+for _ in 1 2 3 4 5; do
+  run ./frozen >out.txt 2>>places
+  grep -qx '1 1 1' out.txt || fail "frozen it says $(cat out.txt)"
+done
+[ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 2 ] ||
+  fail "it was not loaded at different addresses"
+no_new_complaints where frozen
+for tool in strip "objcopy --strip-debug"; do
+  cp frozen changed
+  run $tool changed
+  run ./changed >out.txt 2>/dev/null
+  grep -qx '1 1 1' out.txt || fail "after $tool it says $(cat out.txt)"
+done

@@ -1,0 +1,89 @@
+#!/bin/sh
+# What init of a static program leaves outside the region is refused, by name; and what else is no program
+# that can be frozen.
+# shellcheck disable=SC1091,SC2016,SC2086,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$TESTS/static.inc"
+[ "$TURF" != none ] || exit 0
+
+# refused NAME TEXT BOOT: as a program of both kinds
+refused() {
+  cat >"$1.c" <<END
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "urf.h"
+void *kept;
+static _Thread_local int own = 4;
+static pthread_key_t key;
+void handler(int n)
+{
+  own = n;
+}
+void leave(void)
+{
+  own++;
+  pthread_key_delete(key);
+}
+int boot(void)
+{
+  $3
+  return 0;
+}
+int main(void)
+{
+  return urf_frozen() ? 0 : boot();
+}
+END
+  for kind in pie fixed; do
+    turf=1 link_static $kind "$1" "$1.c"
+    expect_refusal 1 "$2" "$TURF" freeze "$1" -o "$OUT" --init boot
+  done
+}
+
+variables='init changed variables of the C library in the program'
+case $LIBC in
+musl) stdout=__stdout_FILE handlers=builtin ;;
+*) stdout=_IO_2_1_stdout_ handlers=initial ;;
+esac
+refused buffered "$stdout" 'printf("from init");'
+refused environment "environ" 'setenv("INIT", "yes", 1);'
+refused random "$variables" 'srandom(7);'
+refused exit_handler "$handlers" 'atexit(leave);'
+refused locale "$variables" 'kept = setlocale(LC_ALL, "C.UTF-8");'
+refused key "$variables" 'pthread_key_create(&key, NULL);'
+refused thread_local "thread-local own" 'own = 17;'
+refused signal "init set signal handlers" 'struct sigaction a = {.sa_handler = handler}; sigaction(SIGUSR1, &a, NULL);'
+refused mapping 'points to memory that somebody else allocated' \
+  'kept = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);'
+refused descriptor 'init left files open' 'if (open("/dev/null", O_RDONLY) < 0) return 1;'
+refused stack 'points to the stack' 'extern char **environ; kept = environ;'
+refused reserve 'link with -Wl,--defsym=__urf_heap_size=' \
+  'for (int i = 0; i < 100; i++) memset(kept = malloc(1 << 20), 1, 1 << 20);'
+refused failing 'returned 3' 'return 3;'
+refused crashing 'boot+0x' '*(volatile int *)8 = 1;'
+expect_refusal 1 'has no function absent' "$TURF" freeze failing -o "$OUT" --init absent
+strip buffered
+expect_refusal 1 'has no function boot' "$TURF" freeze buffered -o "$OUT" --init boot
+
+# turf has to stand before the C library
+case $LD-$LIBC in
+lld-glibc)
+  ! $CC_CMD $LD_FLAG -static-pie failing.c -o late -I"$TESTS/../loader" -L"$LIBDIR" -T urf.ld 2>said ||
+    fail "linked with the C library's malloc"
+  grep -q 'Wl,-T,urf.ld' said || fail "lld says: $(cat said)"
+  ;;
+esac
+# the loader for static programs in a library
+if [ $LIBC = glibc ]; then
+  $CC_CMD $LD_FLAG -shared -fPIC failing.c -o mixed.so -I"$TESTS/../loader" -L"$LIBDIR" -Wl,-Bstatic \
+    -Wl,-T,urf.ld -Wl,-Bdynamic
+  expect_refusal 1 'the loader for static programs' "$TURF" freeze mixed.so -o "$OUT" --init boot
+fi
