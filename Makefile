@@ -58,7 +58,7 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+GLOBAL = __urf_malloc urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
 define ARCHIVE
 	@mkdir -p $(@D)
 	$(CC) -r -nostdlib $^ -o $(B)/$(1)/urf.o
