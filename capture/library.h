@@ -52,8 +52,8 @@ struct library {
   bool needs_libc; /* or any will do */
   bool irelative;  /* the dynamic linker has to call a function of it for an address */
   bool static_tls; /* it takes thread-local memory of what there is at the start: DF_STATIC_TLS */
-  bool is_static; /* a program that has no dynamic linker */
-  bool moves;     /* it can be loaded at any address */
+  bool is_static;  /* a program that has no dynamic linker */
+  bool moves;      /* it can be loaded at any address */
   uint16_t machine;
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
