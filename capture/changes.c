@@ -206,7 +206,7 @@ static size_t find_common(const struct origin_data *d, struct urf_common *common
     list.at[list.n - 1].saves += runs.at[i].saves - 1;
   }
   sort(list.at, list.n, sizeof *list.at, by_count);
-  for (size_t i = 0; i < list.n && n < URF_RARE; i++)
+  for (size_t i = 0; i < list.n && n < URF_AGAIN; i++)
     if (list.at[i].saves > sizeof *common)
       common[n++] = list.at[i].common;
   free(runs.at);
@@ -233,29 +233,119 @@ static void put_change(struct bytes *out, size_t gap, size_t which)
     put_uleb(out, gap - near);
 }
 
+static void put_rare(struct bytes *out, const struct origin_data *d, size_t at, unsigned char bits)
+{
+  put_bytes(out, &bits, 1);
+  for (unsigned i = 0; i < d->word; i++)
+    if (bits >> i & 1)
+      put_bytes(out, d->bytes + at + i, 1);
+}
+
+/* What can be said again: steps of the list, none of which is a URF_AGAIN, that stand in the output side by
+ * side.  Of those that begin with the same LEAST some are tried. */
+enum { LEAST = 4, TRIES = 64, BUCKETS = 1 << 14, AGAIN_SIZE = 6 };
+
+struct steps {
+  struct bytes raw;
+  LIST(size_t) start;    /* of each in raw, and the end of the last */
+  size_t *place;         /* in the output, SIZE_MAX for none */
+  size_t *before, *last; /* by step: the last one before that has the same LEAST; by their hash */
+};
+
+static size_t hash_of(const struct steps *s, size_t i)
+{
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  for (size_t at = s->start.at[i]; at < s->start.at[i + LEAST]; at++)
+    hash = (hash ^ s->raw.at[at]) * 16777619u;
+  return (hash ^ hash >> 16) % BUCKETS;
+}
+
+static size_t size_of(const struct steps *s, size_t i)
+{
+  return s->start.at[i + 1] - s->start.at[i];
+}
+
+/* How many from i on are the same as those from j on, which stand side by side when each has a place. */
+static size_t match(const struct steps *s, size_t j, size_t i)
+{
+  size_t n = 0;
+  while (i + n + 1 < s->start.n && j + n < i && s->place[j + n] != SIZE_MAX &&
+         size_of(s, j + n) == size_of(s, i + n) &&
+         memcmp(s->raw.at + s->start.at[j + n], s->raw.at + s->start.at[i + n],
+                size_of(s, i + n)) == 0)
+    n++;
+  return n;
+}
+
+/* The most that step i and those behind it have in common with earlier ones, from *j on. */
+static size_t find_again(struct steps *s, size_t i, size_t *j)
+{
+  size_t best = 0;
+  if (i + LEAST >= s->start.n)
+    return 0;
+  const size_t bucket = hash_of(s, i);
+  size_t tries = TRIES;
+  for (size_t at = s->last[bucket]; at != SIZE_MAX && tries--; at = s->before[at]) {
+    const size_t n = match(s, at, i);
+    if (n > best) {
+      best = n;
+      *j = at;
+    }
+  }
+  s->before[i] = s->last[bucket];
+  s->last[bucket] = i;
+  return best && s->start.at[i + best] - s->start.at[i] > AGAIN_SIZE ? best : 0;
+}
+
+static void put_steps(struct steps *s, struct bytes *out)
+{
+  const size_t count = s->start.n - 1;
+  s->place = xalloc(count * sizeof *s->place);
+  s->before = xalloc(count * sizeof *s->before);
+  s->last = xalloc(BUCKETS * sizeof *s->last);
+  memset(s->last, 0xff, BUCKETS * sizeof *s->last);
+  for (size_t i = 0, j, n; i < count; i += n) {
+    const size_t at = out->n;
+    n = find_again(s, i, &j);
+    if (n) {
+      put_change(out, 0, URF_AGAIN);
+      put_uleb(out, at - s->place[j]);
+      put_uleb(out, s->start.at[i + n] - s->start.at[i]);
+      memset(s->place + i, 0xff, n * sizeof *s->place);
+    } else {
+      s->place[i] = at;
+      put_bytes(out, s->raw.at + s->start.at[i], size_of(s, i));
+      n = 1;
+    }
+  }
+  free(s->place);
+  free(s->before);
+  free(s->last);
+}
+
 size_t origin_data_pack(const struct origin_data *d, struct urf_common *common, struct bytes *words)
 {
   const size_t n = find_common(d, common);
+  struct steps s = {0};
   size_t gap = 0;
   for (size_t at = 0; at < d->n;) {
     const unsigned char bits = changes(d, at);
     const struct equal e = equal_at(d, at);
     const size_t which = choose(common, n, &e);
-    if (bits)
-      put_change(words, gap, which);
-    gap = bits ? 0 : gap + 1;
-    at += d->word;
-    if (which < URF_RARE) {
-      at += ((size_t)common[which].n - 1) * d->word;
-      continue;
+    if (bits) {
+      *PUSH(&s.start) = s.raw.n;
+      put_change(&s.raw, gap, which);
     }
-    for (unsigned i = 0; bits && i <= d->word; i++)
-      if (!i)
-        put_bytes(words, &bits, 1);
-      else if (bits >> (i - 1) & 1)
-        put_bytes(words, d->bytes + at - d->word + (i - 1), 1);
+    gap = bits ? 0 : gap + 1;
+    if (bits && which == URF_RARE)
+      put_rare(&s.raw, d, at, bits);
+    at += (which == URF_RARE ? 1 : (size_t)common[which].n) * d->word;
   }
+  *PUSH(&s.start) = s.raw.n;
+  put_steps(&s, words);
   put_bytes(words, "", 1);
+  free(s.raw.at);
+  free(s.start.at);
   return n;
 }
 
@@ -289,24 +379,38 @@ static bool write_rare(struct origin_data *d, size_t *at, const unsigned char **
   return true;
 }
 
+/* A part of a list, which begins at first. */
+static bool change_words(struct origin_data *d, size_t *at, const struct urf_common *common,
+                         size_t n, const unsigned char *first, const unsigned char *from,
+                         const unsigned char *end, bool again)
+{
+  while (from < end) {
+    const unsigned char *step = from;
+    const size_t which = *from >> URF_SHIFT;
+    uint64_t gap = *from++ & URF_FAR, more = 0, back, size;
+    if (gap == URF_FAR && !get_uleb(&from, end, &more))
+      return false;
+    if (more > d->n || gap + more > (d->n - *at) / d->word)
+      return false;
+    *at += (size_t)(gap + more) * d->word;
+    if (which == URF_RARE ? !write_rare(d, at, &from, end)
+                          : which < n && !write_common(d, at, &common[which]))
+      return false;
+    if (which == URF_RARE || which < n)
+      continue;
+    if (which != URF_AGAIN || again || !get_uleb(&from, end, &back) ||
+        !get_uleb(&from, end, &size) || back > (uint64_t)(step - first) || size > back ||
+        !change_words(d, at, common, n, first, step - back, step - back + size, true))
+      return false;
+  }
+  return true;
+}
+
 bool origin_data_unpack(struct origin_data *d, const struct urf_common *common, size_t n,
                         const unsigned char *from, const unsigned char *end)
 {
   size_t at = 0;
-  while (from < end - 1) {
-    const size_t which = *from >> URF_SHIFT;
-    uint64_t gap = *from++ & URF_FAR, more = 0;
-    if (gap == URF_FAR && !get_uleb(&from, end, &more))
-      return false;
-    if (more > d->n || (gap + more) > (d->n - at) / d->word)
-      return false;
-    at += (size_t)(gap + more) * d->word;
-    if (which < URF_RARE && (which >= n || !write_common(d, &at, &common[which])))
-      return false;
-    if (which == URF_RARE && !write_rare(d, &at, &from, end))
-      return false;
-  }
-  return true;
+  return change_words(d, &at, common, n, from, from, end - 1, false);
 }
 
 static int by_offset(const void *a, const void *b)

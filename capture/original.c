@@ -80,7 +80,7 @@ static int spoil_headers(const struct writer *w, unsigned char *out)
 static int put_data(struct writer *w, struct urf_origin *o)
 {
   struct origin_data d;
-  struct urf_common common[URF_RARE];
+  struct urf_common common[URF_AGAIN];
   struct bytes words = {0};
   uint64_t at = 0;
   o->data_size = origin_data_size(w->lib);

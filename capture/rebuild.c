@@ -42,10 +42,10 @@ static bool read_sites(struct origin_data *d, const unsigned char *at, const uns
 static bool read_lists(struct rebuild *r)
 {
   const struct urf_origin *o = &r->origin;
-  struct urf_common common[URF_RARE];
+  struct urf_common common[URF_AGAIN];
   const unsigned char *words = find_list(r, o->words, o->words_size);
   const unsigned char *sites = find_list(r, o->relative, o->relative_size);
-  if (o->n_common > URF_RARE || !words || !o->words_size || !sites)
+  if (o->n_common > URF_AGAIN || !words || !o->words_size || !sites)
     return false;
   const size_t size = (size_t)o->n_common * sizeof *common;
   const unsigned char *list = find_list(r, o->common, size);

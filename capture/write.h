@@ -96,7 +96,7 @@ size_t origin_data_size(const struct library *lib);
 /* Makes bytes those of the input, addresses that are relocated being in their words, and relative those of
  * them that are no pointers of the frozen library.  False when relocations are one over the other. */
 bool origin_data_compare(struct origin_data *d, const struct plan *plan, const struct library *lib);
-/* Appends the word list, see struct urf_origin.  common has room for URF_RARE; returns how many it has. */
+/* Appends the word list, see struct urf_origin.  common has room for URF_AGAIN; returns how many it has. */
 size_t origin_data_pack(const struct origin_data *d, struct urf_common *common,
                         struct bytes *words);
 

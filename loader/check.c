@@ -134,14 +134,14 @@ static void check_table(const struct image *image)
       damaged("imports");
   const struct urf_fallback *f = (const void *)(table + NOTE->fallback);
   const struct urf_origin *o = (const void *)(table + NOTE->origin);
-  if (NOTE->fallback &&
-      (!array_inside(NOTE->fallback, 1, sizeof *f) || !array_inside(NOTE->origin, 1, sizeof *o) ||
-       !array_inside(o->common, o->n_common, sizeof(struct urf_common)) || !o->words_size ||
-       !list_inside(table, o->words, o->words_size) ||
-       !list_inside(table, o->relative, o->relative_size) ||
-       !list_inside(table, f->sites, f->sites_size) ||
-       !array_inside(f->shadows, f->n_shadows, sizeof(uintptr_t)) ||
-       !array_inside(f->calls, f->n_calls, sizeof(struct urf_call))))
+  if (NOTE->fallback && (!array_inside(NOTE->fallback, 1, sizeof *f) ||
+                         !array_inside(NOTE->origin, 1, sizeof *o) || o->n_common > URF_AGAIN ||
+                         !array_inside(o->common, o->n_common, sizeof(struct urf_common)) ||
+                         !o->words_size || !list_inside(table, o->words, o->words_size) ||
+                         !list_inside(table, o->relative, o->relative_size) ||
+                         !list_inside(table, f->sites, f->sites_size) ||
+                         !array_inside(f->shadows, f->n_shadows, sizeof(uintptr_t)) ||
+                         !array_inside(f->calls, f->n_calls, sizeof(struct urf_call))))
     damaged("fallback");
   const struct urf_protection *p = (const void *)(table + NOTE->protections);
   for (uint64_t i = 0; i < NOTE->n_protections; i++, p++)

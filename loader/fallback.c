@@ -35,10 +35,12 @@ static uintptr_t write_common(const struct image *image, uintptr_t at, const str
 }
 
 /* One word, of which some bytes change. */
-static uintptr_t write_rare(const struct image *image, uintptr_t at, const unsigned char **list,
-                            const unsigned char *end)
+COLD static uintptr_t write_rare(const struct image *image, uintptr_t at,
+                                 const unsigned char **list, const unsigned char *end)
 {
   must_hold(image, at, "words");
+  if (*list >= end)
+    damaged("words");
   for (unsigned bits = *(*list)++; bits; bits &= bits - 1) {
     if (*list >= end || bits >> sizeof at)
       damaged("words");
@@ -47,24 +49,42 @@ static uintptr_t write_rare(const struct image *image, uintptr_t at, const unsig
   return at + sizeof at;
 }
 
-/* What the freeze has not changed is there: the pointers among it are relocated already. */
-static void restore_data(const struct image *image, const struct urf_origin *o)
+/* Part of the word list, from that word on; the word behind the last. */
+COLD static uintptr_t change_words(const struct image *image, const struct urf_origin *o,
+                                   uintptr_t at, const unsigned char *list,
+                                   const unsigned char *end, int again)
 {
-  const unsigned char *list = (const unsigned char *)image->table + o->words;
-  const unsigned char *end = list + o->words_size - 1;
+  const unsigned char *first = (const unsigned char *)image->table + o->words;
   const struct urf_common *common = (const void *)(image->table + o->common);
-  uintptr_t at = image->region;
   while (list < end) {
+    const unsigned char *from = list;
     const unsigned which = *list >> URF_SHIFT;
     uintptr_t gap = *list++ & URF_FAR;
     if (gap == URF_FAR)
       gap += get_uleb(&list);
     at += gap * sizeof at;
-    if (which < URF_RARE && which >= o->n_common)
-      damaged("words");
-    at = which < URF_RARE ? write_common(image, at, &common[which])
-                          : write_rare(image, at, &list, end);
+    if (which == URF_RARE)
+      at = write_rare(image, at, &list, end);
+    else if (which < o->n_common)
+      at = write_common(image, at, &common[which]);
+    else {
+      const uintptr_t back = get_uleb(&list);
+      if (which != URF_AGAIN || again || list >= end || back > (uintptr_t)(from - first))
+        damaged("words");
+      const uintptr_t size = get_uleb(&list);
+      if (size > back)
+        damaged("words");
+      at = change_words(image, o, at, from - back, from - back + size, 1);
+    }
   }
+  return at;
+}
+
+/* What the freeze has not changed is there: the pointers among it are relocated already. */
+static void restore_data(const struct image *image, const struct urf_origin *o)
+{
+  const unsigned char *list = (const unsigned char *)image->table + o->words;
+  (void)change_words(image, o, image->region, list, list + o->words_size - 1, 0);
 }
 
 static void copy_shadows(const struct image *image, const struct urf_fallback *f)

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define URF_FORMAT 3u       /* of struct urf_note and everything it leads to */
+#define URF_FORMAT 4u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
 #define URF_HOST_VERSION 6u /* of struct urf_host */
@@ -140,7 +140,7 @@ struct urf_protection {
  * e_shstrndx taken as 0.  Offsets into the table, sizes in bytes. */
 struct urf_origin {
   uint64_t data_size;         /* of its initialised data, which begins with the region */
-  uint64_t common, n_common;  /* struct urf_common, at most URF_RARE of them */
+  uint64_t common, n_common;  /* struct urf_common, at most URF_AGAIN of them */
   uint64_t words, words_size; /* a word list, see below; its last byte is 0 and not part of it */
   uint64_t relative,
       relative_size; /* a site list: to be relocated, no pointers of the frozen one */
@@ -160,11 +160,18 @@ struct urf_common {
 
 /* A word list says how to change words of the region: bytes, each the number of words to leave alone first
  * (URF_FAR: and as many more as the ULEB128 number behind it says), and from URF_SHIFT on the index of a
- * struct urf_common, or URF_RARE.  Behind that comes, for one word, a byte with a bit for each byte of
- * the word that changes, the lowest for the first, and then these.
- *
+ * struct urf_common or one of these:
+ *   URF_AGAIN  ULEB128 distance, size: so many bytes of the list, which begin that far before this one,
+ *              are done again; there is no other URF_AGAIN among them
+ *   URF_RARE   for one word, a byte with a bit for each byte of the word that changes, the lowest for the
+ *              first, and then these
  * It is for a region in which all pointers are relocated, and .bss and what follows it are empty. */
-enum { URF_SHIFT = 3, URF_FAR = (1 << URF_SHIFT) - 1, URF_RARE = 0xff >> URF_SHIFT };
+enum {
+  URF_SHIFT = 3,
+  URF_FAR = (1 << URF_SHIFT) - 1,
+  URF_RARE = 0xff >> URF_SHIFT,
+  URF_AGAIN = URF_RARE - 1
+};
 
 /* How to have the library back as it was linked, at load: where the frozen state cannot be used init
  * runs after all.  Its initialised data is in urf_origin; this is what the dynamic linker and init would

@@ -48,7 +48,8 @@ static void add(size_t at, int relative, int pointer, uint64_t before, uint64_t 
                                        .rotated = draw(9) ? 0 : 4};
 }
 
-/* What there is may be of few values or many, aligned or not, in runs or here and there. */
+/* What there is may be of few values or many, aligned or not, in runs or here and there, or the same again
+ * and again. */
 static void make(void)
 {
   forget();
@@ -61,13 +62,17 @@ static void make(void)
   memset(was, 0, SIZE);
   memset(in_file, 0, SIZE);
   const size_t most = draw(2) ? 1 : 8, values = 1 + draw(draw(2) ? 4 : 100), same = draw(10);
+  const size_t period = draw(3) ? 0 : 5 + draw(60), start = draw(1000);
   for (size_t at = 0; at + WORD <= SIZE; at += WORD) {
+    if (period)
+      seed = start + at / WORD % period * 0x9e3779b97f4a7c15;
     if (!draw(20) && at + 2 * WORD <= SIZE)
       at += draw(most);
     const uint64_t before = draw(values) * 0x01020304,
                    after = draw(10) < same ? before : draw(values);
     add(at, draw(3) == 0, draw(3) == 0, before, after);
   }
+  seed += start * 7919 + plan.sites.n;
   /* behind .data it starts empty */
   for (size_t i = (size_t)(lib.note.bss - DATA); i < SIZE; i++)
     plan.image[i] = (unsigned char)draw(256);
@@ -105,15 +110,18 @@ static void test_load(const struct origin_data *d, const struct urf_common *comm
   origin_data_free(&load);
 }
 
+static size_t n_again; /* lists that have one */
+
 static void test_data(void)
 {
   struct origin_data d, back;
-  struct urf_common common[URF_RARE];
+  struct urf_common common[URF_AGAIN];
   struct bytes words = {0};
   origin_data_init(&d, &plan, &lib, origin_data_size(&lib));
   MUST(origin_data_compare(&d, &plan, &lib));
   const size_t n = origin_data_pack(&d, common, &words);
-  MUST(n <= URF_RARE && words.n && !words.at[words.n - 1]);
+  MUST(n <= URF_AGAIN && words.n && !words.at[words.n - 1]);
+  n_again += memchr(words.at, URF_AGAIN << URF_SHIFT, words.n) != NULL;
   origin_data_init(&back, &plan, &lib, SIZE);
   MUST(origin_data_unpack(&back, common, n, words.at, words.at + words.n));
   MUST(memcmp(back.bytes, was, SIZE) == 0);
@@ -209,6 +217,7 @@ int main(void)
     test_entries();
     test_relr();
   }
+  MUST(n_again > 200);
   make(); /* one word twice */
   MUST(lib.slots.n);
   *PUSH(&lib.slots) = lib.slots.at[0];

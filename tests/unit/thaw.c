@@ -118,7 +118,8 @@ static int initialise(void)
 }
 
 /* Instead of init's work: word 0 was an address, word 1 a symbol's, word 2 a number, words 3 and 4 two more
- * of one value, half of word 5 was another one, and word 198 was what word 2 was; see fallback.c. */
+ * of one value, half of word 5 was another one, word 190 was a number, and words 193 to 195 were what words 2 to
+ * 4 were; see fallback.c. */
 static void make_fallback(void)
 {
   const uintptr_t value = ADDRESS(file.heap[3]);
@@ -148,10 +149,13 @@ static void make_fallback(void)
   memset(list, 0xaa, 4);
   list += 4;
   *list++ = URF_RARE << URF_SHIFT | URF_FAR;
-  *list++ = 0x80 | (198 - 6 - URF_FAR) % 128;
-  *list++ = (198 - 6 - URF_FAR) / 128;
+  *list++ = 0x80 | (190 - 6 - URF_FAR) % 128;
+  *list++ = (190 - 6 - URF_FAR) / 128;
   *list++ = 1;
   *list++ = 78;
+  *list++ = URF_AGAIN << URF_SHIFT | 1; /* and leave one alone, as then */
+  *list++ = 15;
+  *list++ = 4;
   file.table.back.origin.words_size = (uint64_t)(list + 1 - file.table.back.words);
   MUST(list < file.table.back.words + sizeof file.table.back.words);
   file.table.back.common = (struct urf_common){4712, 2};
@@ -384,6 +388,11 @@ static void damage_fallback(void)
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 9);  /* within a word */
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 21); /* a distance */
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.words[21] = 0x7f);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED,
+          file.table.back.words[26] = 26); /* too far back */
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, file.table.back.words[27] = 16); /* itself */
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 27);
+  REFUSED(n->fallback = at, n->flags |= URF_FIXED, o->words_size = 28);
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, memset(file.table.back.relative, 0xff, 7),
           o->relative_size = 8);
   REFUSED(n->fallback = at, n->flags |= URF_FIXED, memset(file.table.back.sites, 0xff, 7),
@@ -409,9 +418,11 @@ static void fall(int early)
   MUST(file.data.pointers[0] == (uintptr_t)&file.heap[3]);
   MUST(file.data.pointers[1] == 4711 && file.data.pointers[2] == 77);
   MUST(file.data.pointers[3] == 4712 && file.data.pointers[4] == 4712);
-  MUST(file.data.pointers[5] == 0xaaaaaaaa && file.data.pointers[198] == 78);
+  MUST(file.data.pointers[5] == 0xaaaaaaaa && file.data.pointers[190] == 78);
+  MUST(file.data.pointers[193] == 77 && file.data.pointers[194] == 4712);
+  MUST(file.data.pointers[195] == 4712);
   for (int i = 6; i < POINTERS; i++)
-    MUST(i == 198 ||
+    MUST(i == 190 || (i >= 193 && i <= 195) ||
          file.data.pointers[i] == (is_pointer(i) ? (uintptr_t)&file.heap[i] : (uintptr_t)i));
   const uintptr_t odd = (uintptr_t)&file.heap[7];
   MUST(memcmp(file.data.odd + 1, &odd, sizeof odd) == 0);
