@@ -33,7 +33,7 @@ def static(series, frozen, uses_malloc):
     facts, size, said = info(frozen), region(frozen)[1], summary(frozen)
     ki = 1 / 1024
     yield fact(series, "table bytes / region bytes", facts["table"], size, "KiB", ki,
-               target="table", note=f"{facts['origin'] >> 10} KiB of it not read at load")
+               target="table", note=f"{facts['origin']} bytes of it not read at load")
     yield fact(series, "pages written / those of pointerful blocks", written(frozen)["written"],
                said["surviving_pointer_bytes"] / PAGE, "pg", target="written",
                note=blocks(said, "surviving_pointer_allocations", "surviving_pointer_bytes"))

@@ -3,7 +3,8 @@
  * Most words of it are as they were; and a word that the dynamic linker relocated is a pointer still, to the
  * same place.  So what is kept is which others there are.  Few values are many of them: what init fills
  * in was 0, counts of references are all alike.  These have a number each, and a byte says how far it is
- * to the next and which it is. */
+ * to the next and which it is; and what has been said before, as init does the same to many things, is
+ * referred to. */
 
 #include <stdlib.h>
 #include <string.h>
