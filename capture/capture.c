@@ -330,6 +330,8 @@ static int finish(struct capture *c, const struct options *o, const struct libra
       (setting->books & BOOK_ALLOCATIONS && capture_allocations(c, &s, e)) ||
       (setting->stacks && take_stacks(c, e)))
     return -1;
+  const uint64_t books = capture_books(&s, setting);
+  c->used -= books < c->used ? books : c->used;
   return setting->books ? capture_forget(c, e) : 0;
 }
 

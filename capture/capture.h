@@ -25,6 +25,8 @@ int capture_allocations(struct capture *c, const struct sealed *s, struct error 
 /* The host gives its region back, unless it may be needed there; and, when these have been taken, its books. */
 int capture_release(struct capture *c, const struct setting *setting, struct error *e);
 int capture_forget(struct capture *c, struct error *e);
+/* The bytes of those. */
+uint64_t capture_books(const struct sealed *s, const struct setting *setting);
 
 /* modules.c */
 int capture_modules(struct capture *c, const struct library *lib, struct module_cache *cache,

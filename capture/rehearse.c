@@ -51,13 +51,14 @@ void runs_forget(struct work *w)
     region_free(&w->runs[r].region);
 }
 
-/* In memory there are then what is held, and so many hosts, with their books: no more than three times the
- * image, or a bit more than that. */
+/* In memory there are then what is held, the books, and so many hosts: no more than three times the image, or a
+ * bit more than that. */
 size_t at_once(const struct work *w, unsigned held)
 {
   enum { IMAGES = 3, MORE = 100 << 20 };
   const uint64_t size = w->used < w->size ? w->used : w->size, left = memory_left() / 2;
-  const uint64_t room = (IMAGES - held) * size + MORE;
+  const uint64_t most = (IMAGES - held) * size + MORE;
+  const uint64_t room = most > w->books ? most - w->books : 0;
   uint64_t n = processors();
   while (n && n * w->used > (room < left ? room : left))
     n--;
@@ -178,6 +179,7 @@ int learn(struct work *w, const char *path, struct error *e)
   free(bytes.at);
   w->used = c.used;
   w->size = c.size;
+  w->books = c.blocks.n * sizeof *c.blocks.at + c.allocations.n * sizeof *c.allocations.at;
   capture_free(&c);
   return status;
 }

@@ -77,6 +77,12 @@ int capture_release(struct capture *c, const struct setting *setting, struct err
   return line && strcmp(line, "released") == 0 ? 0 : capture_unexpected(c->lib, line, e);
 }
 
+uint64_t capture_books(const struct sealed *s, const struct setting *setting)
+{
+  return (setting->books & BOOK_BLOCKS ? s->n_blocks * sizeof(struct record) : 0) +
+         (setting->books & BOOK_ALLOCATIONS ? s->n_allocations * sizeof(struct record) : 0);
+}
+
 int capture_forget(struct capture *c, struct error *e)
 {
   const char *line = process_ask(c->process, e, "forget");

@@ -116,7 +116,8 @@ struct capture {
   uint64_t host_lo, host_hi;
   struct region region; /* from note.data on: size bytes, then zeros */
   size_t size;
-  uint64_t used;  /* bytes of memory that the process had at its end, the region's among them */
+  uint64_t
+      used; /* bytes of memory that the process had at its end, the region's among them, its books not */
   uint64_t align; /* what the largest alignment that init asked for needs of the bias */
   LIST(struct mapping) mappings;
   LIST(struct made) made; /* of those before there may be nothing left */

@@ -25,8 +25,8 @@ struct work {
   struct plan plan;
   struct table table;
   uint64_t align; /* of the library's addresses in the runs */
-  uint64_t used,
-      size; /* bytes of memory that a process has in which init has run, and of the region */
+  /* bytes of memory that a process has in which init has run, of the region, and of the first run's books */
+  uint64_t used, size, books;
   struct layout *layout; /* that all processes get which run init, or NULL */
   struct left left;
   unsigned lessons; /* that have changed it */
