@@ -165,94 +165,135 @@ static bool goes_on(const struct region *from, const struct region *to, const st
   return goes;
 }
 
-/* 0 when it could not be had either, because init did not come to its end there: then *c is empty. */
-static int observe(struct study *s, const struct setting *setting, struct capture *c,
-                   struct error *e)
+/* One more process like base, but for a thing. */
+struct trial {
+  enum thing thing;
+  unsigned seed;
+  int64_t ahead;
+  struct capture c; /* once it has been started */
+};
+
+static struct setting setting_of(const struct study *s, const struct trial *t)
+{
+  return (struct setting){.seed = t->seed,
+                          .align = s->w->runs[0].align,
+                          .steady = true,
+                          .books = BOOK_BLOCKS,
+                          .layout = s->w->layout,
+                          .varied = t->thing == THING_OTHER ? 0 : t->thing,
+                          .ahead = t->ahead};
+}
+
+/* The first of n, and those that are to come next to it: as with the runs, who differs for that is
+ * refused. */
+static void start(const struct study *s, struct trial *t, size_t n)
+{
+  enum { HELD = 2 }; /* the first run and the image */
+  const size_t number = at_once(s->w, HELD);
+  for (size_t i = 0; number > 1 && i < n && i < number; i++) {
+    const struct setting setting = setting_of(s, &t[i]);
+    if (!t[i].c.process)
+      capture_ahead(&t[i].c, s->w->o, &s->w->lib, s->w->lib.file, &setting, true);
+  }
+}
+
+/* 0 when it could not be had either, because init did not come to its end there: then t->c is empty. */
+static int observe(const struct study *s, struct trial *t, struct error *e)
 {
   struct error own = {0};
   struct work *w = s->w;
-  if (!capture_take(c, w->o, &w->lib, w->lib.file, setting, &w->runs[0].region, true, w->cache,
+  const struct setting setting = setting_of(s, t);
+  if (!capture_take(&t->c, w->o, &w->lib, w->lib.file, &setting, &w->runs[0].region, true, w->cache,
                     &own))
     return 0;
-  capture_free(c);
+  capture_free(&t->c);
   int status = own.status == REFUSED ? 0 : fail(e, own.status, "%s", own.text);
   error_free(&own);
   return status;
 }
 
-/* One more process; what is not the same there varies with that thing. */
-static int vary(struct study *s, unsigned seed, enum thing thing, int64_t ahead, struct error *e)
+/* What is not the same in that process varies with the thing. */
+static int vary(struct study *s, struct trial *t, struct error *e)
 {
   struct plan *plan = &s->w->plan;
-  const struct setting setting = {.seed = seed,
-                                  .align = s->w->runs[0].align,
-                                  .steady = true,
-                                  .books = BOOK_BLOCKS,
-                                  .layout = s->w->layout,
-                                  .varied = thing == THING_OTHER ? 0 : thing,
-                                  .ahead = ahead};
-  struct capture c = {0};
-  if (observe(s, &setting, &c, e))
+  const struct capture *c = &t->c;
+  if (observe(s, t, e))
     return -1;
-  const bool alike = c.region.own && s->base.region.own && same_blocks(&s->base, &c);
+  const bool alike = c->region.own && s->base.region.own && same_blocks(&s->base, c);
   for (size_t i = 0; i < plan->findings.n; i++) {
     struct finding *f = &plan->findings.at[i];
-    if (!is_studied(f) || (alike && is_same(s, &c, f)))
+    if (!is_studied(f) || (alike && is_same(s, c, f)))
       continue;
-    f->varies |= thing;
-    s->steps[i] &= alike && (thing == THING_TIME || thing == THING_CPU) &&
-                   goes_on(&s->base.region, &c.region, f, (uint64_t)ahead);
+    f->varies |= t->thing;
+    s->steps[i] &= alike && (t->thing == THING_TIME || t->thing == THING_CPU) &&
+                   goes_on(&s->base.region, &c->region, f, (uint64_t)t->ahead);
   }
-  capture_free(&c);
+  capture_free(&t->c);
   return 0;
+}
+
+static void trials_free(struct trial *t, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    capture_free(&t[i].c);
 }
 
 static int vary_all(struct study *s, struct error *e)
 {
-  static const struct {
-    enum thing thing;
-    unsigned seed;
-    uint64_t ahead;
-  } tries[] = {
-      {THING_OTHER, 1, 0},
-      {THING_RANDOM, 1, 0},
-      {THING_PROCESS, 1, 0},
-      {THING_TIME, 1, FRACTION},
-      {THING_TIME, 1, SECOND},
-      {THING_TIME, 1, 60 * SECOND},
-      {THING_TIME, 1, 3600 * SECOND},
-      {THING_CPU, 1, FRACTION},
-      {THING_CPU, 1, SECOND},
-      {THING_CPU, 1, 60 * SECOND},
-      {THING_CPU, 1, 3600 * SECOND},
-      {THING_COUNTER, 1, 0},
-      {THING_NAME, 1, 0},
-      {THING_ADDRESS, 2, 0},
-      {THING_ADDRESS, 3, 0},
+  struct trial tries[] = {
+      {.thing = THING_OTHER, .seed = 1},
+      {.thing = THING_RANDOM, .seed = 1},
+      {.thing = THING_PROCESS, .seed = 1},
+      {.thing = THING_TIME, .seed = 1, .ahead = FRACTION},
+      {.thing = THING_TIME, .seed = 1, .ahead = SECOND},
+      {.thing = THING_TIME, .seed = 1, .ahead = 60 * SECOND},
+      {.thing = THING_TIME, .seed = 1, .ahead = 3600 * SECOND},
+      {.thing = THING_CPU, .seed = 1, .ahead = FRACTION},
+      {.thing = THING_CPU, .seed = 1, .ahead = SECOND},
+      {.thing = THING_CPU, .seed = 1, .ahead = 60 * SECOND},
+      {.thing = THING_CPU, .seed = 1, .ahead = 3600 * SECOND},
+      {.thing = THING_COUNTER, .seed = 1},
+      {.thing = THING_NAME, .seed = 1},
+      {.thing = THING_ADDRESS, .seed = 2},
+      {.thing = THING_ADDRESS, .seed = 3},
   };
-  const size_t n = sizeof tries / sizeof *tries;
   const unsigned asked = process_asked(s->base.process);
-  for (size_t i = 0; i < n; i++) {
+  size_t n = 0;
+  int status = 0;
+  for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+    if (asked & tries[i].thing)
+      tries[n++] = tries[i];
+  for (size_t i = 0; i < n && !status; i++) {
     progress(s->w, "looking for causes", i + 1, n);
-    if (asked & tries[i].thing &&
-        vary(s, tries[i].seed, tries[i].thing, (int64_t)tries[i].ahead, e))
-      return -1;
+    start(s, tries + i, n - i);
+    status = vary(s, tries + i, e);
   }
-  return 0;
+  trials_free(tries, n);
+  return status;
+}
+
+static bool any_is_keyed(const struct plan *plan)
+{
+  size_t i = 0;
+  while (i < plan->findings.n && !is_keyed(&plan->findings.at[i]))
+    i++;
+  return i < plan->findings.n;
 }
 
 /* What would be cured by other addresses had better not come by itself. */
 static int repeat(struct study *s, struct error *e)
 {
-  struct plan *plan = &s->w->plan;
-  for (size_t n = 1; n < REPEATS; n++) {
-    size_t i = 0;
-    while (i < plan->findings.n && !is_keyed(&plan->findings.at[i]))
-      i++;
-    if (i < plan->findings.n && vary(s, 1, THING_OTHER, 0, e))
-      return -1;
+  struct trial again[REPEATS - 1] = {{0}};
+  enum { N = REPEATS - 1 };
+  int status = 0;
+  for (size_t i = 0; i < N; i++)
+    again[i] = (struct trial){.thing = THING_OTHER, .seed = 1};
+  for (size_t i = 0; i < N && !status && any_is_keyed(&s->w->plan); i++) {
+    start(s, again + i, N - i);
+    status = vary(s, again + i, e);
   }
-  return 0;
+  trials_free(again, N);
+  return status;
 }
 
 /* Whether the bytes of a region are that number: it and what is around it. */
@@ -305,12 +346,12 @@ static void judge_plain(struct study *s)
 static int study(struct study *s, struct error *e)
 {
   const struct capture *run = &s->w->runs[0];
-  const struct setting setting = {
-      .seed = 1, .align = run->align, .steady = true, .books = BOOK_BLOCKS, .layout = s->w->layout};
+  struct trial base = {.thing = THING_OTHER, .seed = 1};
   for (size_t i = 0; i < s->w->plan.findings.n; i++)
     s->steps[i] = true;
-  if (observe(s, &setting, &s->base, e))
+  if (observe(s, &base, e))
     return -1;
+  s->base = base.c;
   if (!s->base.region.own ||
       !same_blocks(&s->base, run)) { /* it would not be about the same words */
     for (size_t i = 0; i < s->w->plan.findings.n; i++)

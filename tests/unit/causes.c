@@ -24,6 +24,16 @@ int capture_take(struct capture *c, const struct options *o, const struct librar
   (void)c, (void)o, (void)lib, (void)path, (void)s, (void)first, (void)init, (void)cache;
   return fail(e, SYSTEM, "not here");
 }
+void capture_ahead(struct capture *c, const struct options *o, const struct library *lib,
+                   const char *path, const struct setting *s, bool init)
+{
+  (void)c, (void)o, (void)lib, (void)path, (void)s, (void)init;
+}
+size_t at_once(const struct work *w, unsigned held)
+{
+  (void)w, (void)held;
+  return 0;
+}
 void capture_free(struct capture *c)
 {
   (void)c;
