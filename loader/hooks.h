@@ -5,8 +5,10 @@
 #include "loader.h"
 
 typedef void (*hook)(void);
-/* note.h: words before, between and behind the two arrays, see urf.ld */
-extern HIDDEN const hook urf_hooks_0[1], urf_hooks_1[1], urf_hooks_2[1];
+/* The ends of urf.h's sections: urf.ld defines them, and so does a linker without it that sees one. */
+#define END_OF_HOOKS extern HIDDEN __attribute__((weak)) const hook
+END_OF_HOOKS __start_urf_on_freeze[], __stop_urf_on_freeze[];
+END_OF_HOOKS __start_urf_on_thaw[], __stop_urf_on_thaw[];
 
 static void call_all(const hook *from, const hook *end)
 {
@@ -16,17 +18,17 @@ static void call_all(const hook *from, const hook *end)
 
 static int has_hooks(void)
 {
-  return (uintptr_t)(urf_hooks_1 + 1) != (uintptr_t)urf_hooks_2;
+  return (uintptr_t)__start_urf_on_thaw != (uintptr_t)__stop_urf_on_thaw;
 }
 
 static void on_thaw(void)
 {
-  call_all(urf_hooks_1 + 1, urf_hooks_2);
+  call_all(__start_urf_on_thaw, __stop_urf_on_thaw);
 }
 
 static void on_freeze(void)
 {
-  call_all(urf_hooks_0 + 1, urf_hooks_1);
+  call_all(__start_urf_on_freeze, __stop_urf_on_freeze);
 }
 
 #endif

@@ -40,10 +40,7 @@ HIDDEN const struct note_head urf_note_head __asm__("__urf_note") = {
 __asm__(".hidden __urf_heap_size");
 
 /* So that the section with the users' hooks is never empty, which lld takes for NOBITS. */
-#define HOOKS(n)                                                                                   \
-  ".section .urf.hooks." n ",\"aw\"\n.balign " URF_WORD "\n.globl urf_hooks_" n                    \
-  "\n.hidden urf_hooks_" n "\nurf_hooks_" n ":\n.zero " URF_WORD "\n.previous\n"
-__asm__(HOOKS("0") HOOKS("1") HOOKS("2"));
+__asm__(".section .urf.hooks,\"aw\"\n.balign " URF_WORD "\n.zero " URF_WORD "\n.previous\n");
 
 /* NOBITS input makes the whole heap NOBITS; urf.ld counts this page. */
 __asm__(".section .urf.heap,\"aw\",%nobits\n.balign 4096\n.zero 4096\n.previous\n");

@@ -51,7 +51,7 @@ struct urf_stats urf_stats(void) __attribute__((visibility("hidden")));
 #define URF_HOOK_(fn, when, n) URF_HOOK__(fn, when, n)
 #define URF_HOOK__(fn, when, n)                                                                    \
   URF_CONSTANT_ static void (*const urf_##when##_##n)(void)                                        \
-      __attribute__((used, section(".urf." #when) URF_IN_ORDER_)) = fn
+      __attribute__((used, section("urf_" #when) URF_IN_ORDER_)) = fn
 
 /* Hooks run when no constructor of the library does. */
 #if defined __cplusplus && __cplusplus >= 201103L

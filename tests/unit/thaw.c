@@ -54,10 +54,6 @@ static struct file {
 #include "../../loader/stats.c"
 #include "../../loader/thaw.c"
 
-/* no hooks */
-#define EMPTY(n) ".globl urf_hooks_" n "\n.hidden urf_hooks_" n "\nurf_hooks_" n ":\n.zero 8\n"
-__asm__(".section .data.rel.ro\n" EMPTY("0") EMPTY("1") EMPTY("2") ".text\n");
-
 void host_prepare(void) {}
 
 void forget_error(void)
