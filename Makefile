@@ -39,7 +39,7 @@ HOST_STATIC = capture/host.c capture/guest_program.c capture/world.c capture/unw
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 HOSTS = glibc static $(if $(MUSL_CC),musl)
 
-SHARED = liburf.a liburf.so liburf_shared.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+SHARED = liburf.a urf_plain.o liburf.so liburf_shared.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
 	$(HOSTS:%=turf/host-$(MACHINE)-%)
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
@@ -58,13 +58,15 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
-GLOBAL = __urf_malloc urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
-define ARCHIVE
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+define OBJECT
 	@mkdir -p $(@D)
-	$(CC) -r -nostdlib $^ -o $(B)/$(1)/urf.o
-	{ printf '%s\n' $(GLOBAL); $(NM) $(B)/$(1)/urf.o | awk '$$2 ~ /[WV]/ { print $$3 }'; } \
-	  >$(B)/$(1)/global
-	$(OBJCOPY) --keep-global-symbols=$(B)/$(1)/global $(B)/$(1)/urf.o
+	$(CC) -r -nostdlib $^ -o $(1)
+	{ printf '%s\n' $(GLOBAL); $(NM) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
+	$(OBJCOPY) --keep-global-symbols=$(1).global $(1)
+endef
+define ARCHIVE
+	$(call OBJECT,$(B)/$(1)/urf.o)
 	rm -f $@
 	$(AR) rcsD $@ $(B)/$(1)/urf.o
 endef
@@ -74,6 +76,11 @@ $(B)/lib/liburf_shared.a: $(LOADER:%=$(B)/loader/%.o)
 
 $(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o)
 	$(call ARCHIVE,program)
+
+# For linkers that read no script.
+$(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/%.o,$(subst state,plain,$(LOADER)))
+	$(call OBJECT,$(B)/loader/urf_plain.o)
+	cp $(B)/loader/urf_plain.o $@
 
 # What -lurf means is the linker's choice: with -static it looks for liburf.a only, else for this first.
 $(B)/lib/liburf.so: Makefile

@@ -51,6 +51,14 @@ void file_build_id(const struct elf_file *f, char hex[BUILD_ID]);
 /* Symbol i, 0 <= i < n_symbols. */
 int file_dynsym(const struct elf_file *f, int i, struct dynsym *out);
 
+/* linked.c */
+
+/* The section of a library's note that is none for other tools; false when there is no such section. */
+bool linked_note(struct elf_file *f, GElf_Shdr *sh);
+/* Fills the link part of the note of a library that was linked without urf.ld, where its own address is 0;
+ * needs section headers. */
+int linked_find(struct elf_file *f, struct urf_note *note);
+
 /* symbols.c, references.c: parts of a library that library_read has begun to fill */
 
 int symbols_read(struct elf_file *f, struct library *lib);

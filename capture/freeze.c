@@ -424,9 +424,26 @@ static void suit_program(struct work *w)
     w->plain = xstrdup("a static program goes on with the heap of its init");
 }
 
+/* One that was linked without urf.ld by way of a copy that says what urf.ld would have. */
+static int read_input(struct work *w, struct error *e)
+{
+  const char *input = w->o->input;
+  if (library_read(&w->lib, input, e))
+    return -1;
+  if (!w->lib.unscripted)
+    return 0;
+  if (library_complete(&w->lib, &temporary[1], e))
+    return -1;
+  library_free(&w->lib);
+  if (library_read(&w->lib, temporary[1], e))
+    return -1;
+  library_rename(&w->lib, input);
+  return 0;
+}
+
 static int pipeline(struct work *w, bool writes, struct error *e)
 {
-  if (library_read(&w->lib, w->o->input, e))
+  if (read_input(w, e))
     return -1;
   suit_program(w);
   const struct options *o = w->o;
@@ -556,7 +573,7 @@ static int verify_work(struct work *w, struct options *o, struct error *e)
   w->n = 1;
   if (place_read(&w->plan, &w->frozen, e) ||
       write_original(&w->frozen, &w->plan, &temporary[1], e) ||
-      library_read(&w->lib, temporary[1], e))
+      library_read_original(&w->lib, temporary[1], w->frozen.note.self, e))
     return -1;
   library_rename(&w->lib, path);
   w->align = w->frozen.note.align;

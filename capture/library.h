@@ -54,6 +54,7 @@ struct library {
   bool static_tls; /* it takes thread-local memory of what there is at the start: DF_STATIC_TLS */
   bool is_static;  /* a program that has no dynamic linker */
   bool moves;      /* it can be loaded at any address */
+  bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
   uint16_t machine;
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
@@ -84,6 +85,10 @@ struct library {
 int library_read(struct library *lib, const char *path, struct error *e);
 /* Refuses a host program that needs another libc than the library does. */
 int library_same_libc(const struct library *lib, const char *program, struct error *e);
+/* The same for what write_original has written, which has no section headers; note: the address of .note.urf. */
+int library_read_original(struct library *lib, const char *path, uint64_t note, struct error *e);
+/* A copy of an unscripted library with all of its note, in a temporary file as file_beside has it. */
+int library_complete(const struct library *lib, char **temporary, struct error *e);
 /* Gives it another name in messages, when the file read was a temporary one. */
 void library_rename(struct library *lib, const char *path);
 void library_free(struct library *lib);

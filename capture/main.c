@@ -47,6 +47,9 @@ static const struct {
     {'f', false, "fallback", "WAY",
      "where the frozen state cannot be used, init: run the real init\n"
      "(default), or fail: end the load with a message"},
+    {'n', false, "no-script", NULL,
+     "for mold, which reads no linker script: a shared library, with\n"
+     "the default reserve, and no base or URF_TRANSIENT"},
     {'M', false, "memcheck", NULL,
      "with valgrind: look for what was never written among the\n"
      "words that differ, and clear it"},
@@ -92,7 +95,6 @@ static int run_verify(const struct options *o, struct error *e)
 
 static int run_flags(const struct options *o, struct error *e)
 {
-  (void)o;
   char *dir = turf_lib_dir();
   int status = 0;
   if (strpbrk(dir, " \t\n*?[,"))
@@ -100,6 +102,8 @@ static int run_flags(const struct options *o, struct error *e)
                   "%s: the shell or the compiler would split this name; use -L and -T urf.ld with "
                   "it in quotes",
                   dir);
+  else if (o->no_script)
+    printf("%s/urf_plain.o\n", dir);
   else
     printf("-L%s -Wl,-T,%s/urf.ld\n", dir, dir);
   free(dir);
@@ -149,7 +153,7 @@ static const struct command commands[] = {
      NULL,
      "print the linker's options for a turf library",
      "Prints the options that make the linker use urf.ld: cc -shared ... $(turf flags)\n",
-     "h",
+     "nh",
      run_flags,
      {DONE, USAGE, SYSTEM, -1}},
     {"help",
@@ -274,6 +278,7 @@ static int set_option(struct options *o, const struct command *c, int letter, co
   case 'v': o->verbose = true; break;
   case 'q': o->quiet = true; break;
   case 'M': o->memcheck = true; break;
+  case 'n': o->no_script = true; break;
   case 'F': o->fixed = true; break;
   case 'f':
     o->no_fallback = strcmp(value, "fail") == 0;

@@ -436,36 +436,6 @@ static int rebuild(struct original *o)
   return 0;
 }
 
-static int put_temporary(struct original *o, char **temporary)
-{
-  const char *directory = getenv("TMPDIR"), *path = o->frozen->path, *slash = strrchr(path, '/');
-  /* next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there */
-  char *name = xprintf("%.*s.turf-XXXXXX", slash ? (int)(slash + 1 - path) : 0, path);
-  int fd = mkostemp(name, O_CLOEXEC);
-  if (fd < 0) {
-    free(name);
-    name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
-    fd = mkostemp(name, O_CLOEXEC);
-  }
-  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-  bool written;
-  if (fd < 0) {
-    (void)fail_errno(o->e, name, "cannot be created");
-    free(name);
-    return -1;
-  }
-  *temporary = name;
-  if (!f) {
-    (void)fail_errno(o->e, name, "cannot be written");
-    close(fd);
-    return -1;
-  }
-  written = !fchmod(fd, 0700) && fwrite(o->out, 1, o->size, f) == o->size;
-  if (fclose(f) || !written)
-    return fail_errno(o->e, name, "cannot be written");
-  return 0;
-}
-
 int write_original(const struct library *frozen, const struct plan *plan, char **temporary,
                    struct error *e)
 {
@@ -483,7 +453,7 @@ int write_original(const struct library *frozen, const struct plan *plan, char *
     result = fail_elf(e, SYSTEM, frozen->path, "cannot be read");
   else {
     o.file = file;
-    result = rebuild(&o) || put_temporary(&o, temporary) ? -1 : 0;
+    result = rebuild(&o) || file_beside(frozen->path, o.out, o.size, 0700, temporary, e) ? -1 : 0;
     munmap(file, o.file_size);
   }
   if (fd >= 0)

@@ -22,6 +22,7 @@ struct options {
   bool no_fallback;
   bool falls_back; /* the process is to use the way back of a frozen library */
   bool laid_out;   /* a frozen library has a layout that an earlier run has taught */
+  bool no_script;  /* flags for a linker that reads none */
   bool memcheck;   /* what is not explained is looked for with valgrind */
   bool json, verbose, quiet, suggest;
 };

@@ -17,6 +17,7 @@ struct reader {
   struct library *lib;
   struct urf_note found; /* as it stands in the file */
   bool has_note;
+  uint64_t note_at; /* its address, where nothing in the file leads to it; or 0 */
 };
 
 static int damaged_note(const struct reader *r, const char *what)
@@ -100,7 +101,15 @@ static int find_notes(struct reader *r)
   for (Elf_Scn *scn = NULL; !r->has_note && (scn = elf_nextscn(r->f.elf, scn));)
     if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_NOTE && scan_notes(r, elf_getdata(scn, NULL)))
       return -1;
-  return 0;
+  uint64_t offset = 0;
+  if (!r->has_note && linked_note(&r->f, &sh))
+    offset = sh.sh_offset;
+  else if (!r->has_note && file_at(&r->f, r->note_at, &offset) < sizeof r->found)
+    offset = 0;
+  if (r->has_note || !offset)
+    return 0;
+  return scan_notes(r,
+                    elf_getdata_rawchunk(r->f.elf, (int64_t)offset, sizeof r->found, ELF_T_NHDR));
 }
 
 /* liburf.a is for static programs; what has a dynamic linker gets liburf_shared.a by way of liburf.so. */
@@ -157,10 +166,15 @@ static int read_note(struct reader *r)
                 "%s: has format %u where this turf has %u; link it with this turf's liburf.a and "
                 "urf.ld",
                 r->f.path, r->found.format, URF_FORMAT);
+  r->lib->unscripted = !r->found.self;
+  if (r->lib->unscripted && linked_find(&r->f, &r->found))
+    return -1;
   if (file_at(&r->f, r->found.self, &offset) < sizeof *n)
     return damaged_note(r, "its own address");
   if (file_read(&r->f, offset, n, sizeof *n))
     return -1;
+  if (r->lib->unscripted)
+    *n = r->found;
   if (memcmp(n, &r->found, sizeof *n) != 0)
     return fail(
         r->f.e, REFUSED,
@@ -394,7 +408,12 @@ static int read_hash(struct reader *r)
 
 int library_read(struct library *lib, const char *path, struct error *e)
 {
-  struct reader r = {.lib = lib};
+  return library_read_original(lib, path, 0, e);
+}
+
+int library_read_original(struct library *lib, const char *path, uint64_t note, struct error *e)
+{
+  struct reader r = {.lib = lib, .note_at = note};
   *lib = (struct library){.path = xstrdup(path), .file = xstrdup(path)};
   int result = file_open(&r.f, path, e) || read_image(&r) || read_note(&r) || read_data(&r) ||
                        read_table(&r) || symbols_read(&r.f, lib) || references_read(&r.f, lib) ||

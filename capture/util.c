@@ -1,9 +1,12 @@
 /* Errors, memory and growing arrays. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "turf.h"
 
@@ -294,4 +297,34 @@ void mask_page(struct mask *m, size_t at, size_t n, unsigned char *page, const u
     const size_t hi = r->offset + r->size - at < n ? r->offset + r->size - at : n;
     memcpy(page + lo, from + lo, hi - lo);
   }
+}
+
+int file_beside(const char *path, const void *bytes, size_t n, unsigned mode, char **temporary,
+                struct error *e)
+{
+  const char *directory = getenv("TMPDIR"), *slash = strrchr(path, '/');
+  char *name = xprintf("%.*s.turf-XXXXXX", slash ? (int)(slash + 1 - path) : 0, path);
+  int fd = mkostemp(name, O_CLOEXEC);
+  if (fd < 0) {
+    free(name);
+    name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
+    fd = mkostemp(name, O_CLOEXEC);
+  }
+  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+  bool written;
+  if (fd < 0) {
+    (void)fail_errno(e, name, "cannot be created");
+    free(name);
+    return -1;
+  }
+  *temporary = name;
+  if (!f) {
+    (void)fail_errno(e, name, "cannot be written");
+    close(fd);
+    return -1;
+  }
+  written = !fchmod(fd, mode) && fwrite(bytes, 1, n, f) == n;
+  if (fclose(f) || !written)
+    return fail_errno(e, name, "cannot be written");
+  return 0;
 }

@@ -34,6 +34,10 @@ char *xstrdup(const char *s);
 char *xvprintf(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A new temporary file with the n bytes, next to path, so that $ORIGIN means the same, or where nothing can be
+ * written there elsewhere.  *temporary: its name, owned by the caller, also in case of failure once it exists. */
+int file_beside(const char *path, const void *bytes, size_t n, unsigned mode, char **temporary,
+                struct error *e);
 /* Where turf's own files are: the directory DIR/../lib of the running DIR/turf.  Owned by the
  * caller. */
 char *turf_lib_dir(void);

@@ -11,3 +11,7 @@ NOTE_TAIL(0, sizeof(struct state));
 
 /* Any malloc will do, see urf.ld. */
 __asm__(".globl __urf_malloc\n.hidden __urf_malloc\n.set __urf_malloc, 0\n");
+
+/* The first entry of .init_array: urf.ld puts this section before all others. */
+__asm__(".section .urf.init_array,\"aw\",%init_array\n.balign " URF_WORD
+        "\n.dc.a urf_start\n.previous\n");

@@ -155,7 +155,7 @@ static void seal(void)
 static void join_capture(uintptr_t bias)
 {
   struct urf_host *host = find_host();
-  if (!host || host->seal)
+  if (!host || host->seal || !NOTE->self) /* turf has not seen it, see plain.c */
     return;
   heap_init(&S->heap, (uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   memset(&S->direct, 0, sizeof S->direct);
@@ -184,12 +184,6 @@ void start(int argc, char **argv, char **envp)
   } else if (!S->owned && !S->fell_back)
     thaw(&a);
 }
-
-/* The first entry of .init_array: urf.ld puts this section before all others. */
-__asm__(".section .urf.init_array,\"aw\",%init_array\n"
-        ".balign " URF_WORD "\n"
-        ".dc.a urf_start\n"
-        ".previous\n");
 
 int urf_frozen(void)
 {

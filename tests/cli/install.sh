@@ -26,6 +26,9 @@ ln -s moved/bin/turf link
 for turf in "$WORK/moved/bin/turf" ./link; do
   flags=$("$turf" flags)
   [ "$flags" = "-L$WORK/moved/lib -Wl,-T,$WORK/moved/lib/urf.ld" ] || fail "turf flags: $flags"
+  flags_plain=$("$turf" flags --no-script)
+  [ "$flags_plain" = "$WORK/moved/lib/urf_plain.o" ] || fail "turf flags --no-script: $flags_plain"
+  [ -f "$flags_plain" ] || fail "$flags_plain is not installed"
 done
 for cc in gcc clang; do
   command -v $cc >/dev/null || continue

@@ -1,13 +1,11 @@
 #!/bin/sh
 # A preferred base that is occupied: the library is relocated, as without one.
+# not: mold it gives libraries no base
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 
 base=0x123400000000
-case $LD in
-lld) flag=-Wl,--image-base=$base ;;
-*) flag=-Wl,-Ttext-segment=$base ;;
-esac
+flag=$BASE_FLAG$base
 build_driver
 build_plain a.so "$TESTS/feature/link_now.c"
 build_lib b.so "$TESTS/feature/link_now.c" -- $flag

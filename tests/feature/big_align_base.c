@@ -1,5 +1,6 @@
 // ldflags-bfd: -Wl,-Ttext-segment=0x123400000000
 // ldflags-lld: -Wl,--image-base=0x123400000000
+// not: mold it gives libraries no base
 // base: 0x123400000000
 // A variable aligned to more than a page, in a library with a preferred base: glibc asks for room there.
 #include "feature.h"

@@ -1,16 +1,14 @@
 #!/bin/sh
 # --fixed: what depends on all bits of addresses is right at the preferred base, and elsewhere init runs,
 # or the load fails.
+# not: mold it gives libraries no base
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0
 build_driver
 
 base=0x123400000000
-case $LD in
-lld) flag=-Wl,--image-base=$base ;;
-*) flag=-Wl,-Ttext-segment=$base ;;
-esac
+flag=$BASE_FLAG$base
 
 cat >table.c <<'END_C'
 #include <math.h>

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Functions that are called at the freeze and at each load, variables that are not frozen; C and C++.
+# not: mold variables that are not frozen have no place without urf.ld
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 build_driver

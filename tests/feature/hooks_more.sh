@@ -1,6 +1,7 @@
 #!/bin/sh
 # Hooks that use all that a library may use at load, in the order of the link, and however they were linked.
 # timeout: 240
+# not: mold variables that are not frozen have no place without urf.ld
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 build_driver
@@ -94,7 +95,7 @@ compile() { # FLAG...
 try() { # WHAT ORDER OBJECT-OR-FLAG...
   what=$1 want=$2
   shift 2
-  link_lib "-L$LIBDIR -T urf.ld" b.so "$@" -pthread
+  build_lib b.so "$@" -pthread
   freeze b.so c.so -q
   for mode in -n -t; do
     run "$DRIVER" $mode -f ./c.so >out.txt
@@ -113,7 +114,7 @@ try "bound at once" fFabc first.o second.o -- -Wl,-z,now -Wl,-Bsymbolic
 case $CC-$LD in
 gcc-bfd)
   compile -flto
-  link_lib "-L$LIBDIR -T urf.ld" b.so first.o second.o -- -flto -O2 -pthread
+  build_lib b.so first.o second.o -- -flto -O2 -pthread
   freeze b.so c.so -q
   run "$DRIVER" -f ./c.so >out.txt
   [ "$(sed -n 2p out.txt)" = "fFabc by a thread 2250 99999 33" ] || fail "LTO: $(cat out.txt)"

@@ -118,10 +118,7 @@ int main(int argc, char **argv)
 }
 END
 # The program and its blocks lie above some of the bases and below others.
-case $LD in
-lld) base=-Wl,--image-base= ;;
-*) base=-Wl,-Ttext-segment= ;;
-esac
+base=$BASE_FLAG
 for flags in '' -rdynamic; do
   $CC_CMD $LD_FLAG -O1 -fno-builtin $flags program.c -o program -ldl -Wl,--export-dynamic
   build_plain a.so library.c -- -fno-builtin

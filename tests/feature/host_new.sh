@@ -98,10 +98,7 @@ int main(int argc, char **argv)
   return 0;
 }
 END
-case $LD in
-lld) base=-Wl,--image-base= ;;
-*) base=-Wl,-Ttext-segment= ;;
-esac
+base=$BASE_FLAG
 flags='-std=c++17 -fno-builtin -fsized-deallocation -O1'
 $CXX_CMD $LD_FLAG $flags -DOWN program.cc -o own -ldl -rdynamic
 $CXX_CMD $LD_FLAG $flags program.cc -o none -ldl -static-libstdc++ -static-libgcc

@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2046,SC2086
 # timeout: 400
 # configs: gcc-bfd-glibc gcc-lld-glibc
@@ -61,10 +62,7 @@ prove "GLib" "$real/glib.policy"
 # The whole of it, as it comes, at the preferred base: everything keyed by addresses is right there.
 # Where the base is taken, init runs.
 base=0x123400000000
-case $LD in
-lld) flag=-Wl,--image-base=$base ;;
-*) flag=-Wl,-Ttext-segment=$base ;;
-esac
+flag=$BASE_FLAG$base
 link_lib "-L$LIBDIR -T urf.ld" fixed.so bare.o $archives -- -Wl,--exclude-libs,ALL -lm $flag
 freeze fixed.so fixed-frozen.so --fixed --policy data
 take $base

@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086
 # timeout: 900
 # Lua 5.4 from Debian's source package, with a table of 200,000 records.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086
 # configs: gcc-bfd-glibc gcc-lld-glibc clang-bfd-glibc
 # timeout: 900

@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2034,SC2086
 # configs: gcc-bfd-glibc gcc-lld-glibc
 # timeout: 900
@@ -15,10 +16,7 @@ archive=$($CC_CMD -print-file-name=libtcl8.6.a)
 [ -f /usr/share/tcltk/tcl8.6/init.tcl ] || skip "init.tcl is missing (Debian package libtcl8.6)"
 
 base=0x123400000000
-case $LD in
-lld) flag=-Wl,--image-base=$base ;;
-*) flag=-Wl,-Ttext-segment=$base ;;
-esac
+flag=$BASE_FLAG$base
 $CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I/usr/include/tcl8.6 -Wa,-I,"$real" \
   -c "$real/tcl.c" -o "$WORK/tcl.o"
 for kind in plain turf; do

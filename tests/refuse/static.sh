@@ -1,6 +1,7 @@
 #!/bin/sh
 # What init of a static program leaves outside the region is refused, by name; and what else is no program
 # that can be frozen.
+# not: mold static programs need urf.ld
 # shellcheck disable=SC1091,SC2016,SC2086,SC2154
 . "$(dirname "$0")/../lib.sh"
 . "$TESTS/static.inc"
