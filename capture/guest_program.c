@@ -330,7 +330,7 @@ const char *guest_load(const char *path, char **argv, struct urf_host *handshake
     return why;
   read_segments();
   if (!(guest.note.flags & URF_STATIC))
-    return "it is not what turf has seen";
+    return "this host program is for static programs that are linked with urf.ld";
   why = map_image();
   if (why)
     return why;

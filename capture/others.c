@@ -179,6 +179,17 @@ static bool accepted(struct policy *policy, const struct change *x)
   return is;
 }
 
+/* What a C library in a program has found out once and would find out again; without a policy that names it
+ * there would be a line for every init that looks at a clock. */
+static bool is_cache(const struct capture *run, const struct change *x)
+{
+  static const char *const caches[] = {"vdso_func"}; /* musl: where clock_gettime is */
+  for (size_t i = 0; run->lib->is_static && x->variable && i < sizeof caches / sizeof *caches; i++)
+    if (strncmp(x->variable, caches[i], strcspn(x->variable, ".")) == 0)
+      return true;
+  return false;
+}
+
 static bool same_name(const struct change *a, const struct change *b)
 {
   return strcmp(a->name, b->name) == 0 && strcmp(a->path, b->path) == 0;
@@ -186,12 +197,12 @@ static bool same_name(const struct change *a, const struct change *b)
 
 /* Puts those that no line accepts in front, the first of each name before the rest; returns how many
  * names there are. */
-static size_t sift(struct changes *c, struct policy *policy)
+static size_t sift(struct changes *c, const struct capture *run, struct policy *policy)
 {
   size_t kept = 0, n = 0;
   for (size_t i = 0; i < c->list.n; i++) {
     struct change x = c->list.at[i];
-    if (accepted(policy, &x))
+    if (is_cache(run, &x) || accepted(policy, &x))
       continue;
     c->list.at[i] = c->list.at[kept];
     c->list.at[kept++] = x;
@@ -271,7 +282,7 @@ size_t others_check(FILE *f, FILE *suggestions, const struct capture *run, struc
 {
   struct changes c = {0};
   read_changes(&c, run);
-  const size_t n = sift(&c, policy);
+  const size_t n = sift(&c, run, policy);
   if (n && f)
     print(f, run, &c, n);
   for (size_t i = 0; i < n && suggestions; i++) {
@@ -288,7 +299,7 @@ void others_json(json_t *list, const struct capture *run, struct policy *policy)
 {
   struct changes c = {0};
   read_changes(&c, run);
-  const size_t n = sift(&c, policy);
+  const size_t n = sift(&c, run, policy);
   for (size_t i = 0; i < n; i++) {
     char *text = describe(&c.list.at[i]), *line = policy_line(&c.list.at[i]);
     json_t *x = json_object(), *now = json_array();

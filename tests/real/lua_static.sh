@@ -1,0 +1,45 @@
+#!/bin/sh
+# shellcheck disable=SC1091,SC2046,SC2086,SC2154
+# timeout: 900
+# Lua 5.4 from Debian's source package as a static program, position-independent and not.
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/lib.sh"
+. "$here/static.inc"
+real=$here/real
+. "$real/real.inc"
+
+source=$(debian_source lua5.4)/src
+echo '#define DEB_HOST_MULTIARCH "none"' >"$WORK/lua5.4-deb-multiarch.h"
+sources="$real/program.c $real/lua.c"
+for file in "$source"/l*.c; do
+  case ${file##*/} in lua.c | luac.c) ;; *) sources="$sources $file" ;; esac
+done
+flags="-I$source -I$WORK -DLUA_USE_POSIX -Wa,-I,$real -Dluai_makeseed(L)=0x5eed"
+run $CC_CMD -O2 "$real/spawn.c" -o spawn
+
+for kind in pie fixed; do
+  turf='' link_static $kind plain "$sources" $flags -lm
+  turf=1 link_static $kind program "$sources" $flags -lm -Wl,--defsym=__urf_heap_size=0x8000000
+  policy="--policy $real/lua.policy"
+  [ $kind = pie ] || policy= # all addresses are the same
+  freeze program frozen --init urf_init $policy -q
+  run "$TURF" verify -q frozen
+  for steps in a amafia; do
+    run ./plain $steps >live
+    run ./program $steps >said
+    cmp live said || fail "Lua, $kind: linked with urf.ld it answers otherwise"
+    run ./frozen $steps >said
+    cmp live said || fail "Lua, $kind: frozen it answers otherwise"
+  done
+  run ./plain ama >live
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    run ./frozen ama >said
+    cmp live said || fail "Lua, $kind: frozen it answers otherwise"
+  done
+  run ./spawn 10 ./plain ./program ./frozen >times
+  text=$(for file in plain program; do readelf -SW $file | sed 's/^ *\[ *[0-9]*\]//' |
+    awk '$1 == ".text" { print $5 }'; done | tr '\n' ' ')
+  set -- $text
+  echo "Lua: $kind: start to end without turf $(median 1 times) ms, not frozen $(median 2 times) ms," \
+    "frozen $(median 3 times) ms; turf adds $((0x$2 - 0x$1)) bytes of code"
+done
