@@ -445,6 +445,12 @@ static int pipeline(struct work *w, bool writes, struct error *e)
 {
   if (read_input(w, e))
     return -1;
+  if (w->o->fixed && w->lib.is_static && w->lib.moves)
+    return fail(
+        e, REFUSED,
+        "%s: the kernel loads a static program that can be moved anywhere, whatever base it "
+        "prefers; link it with -static -no-pie instead of using --fixed",
+        w->o->input);
   suit_program(w);
   const struct options *o = w->o;
   if (w->lib.note.flags & URF_FROZEN)

@@ -35,8 +35,8 @@ static struct {
   uintptr_t bias, lo, hi;            /* the latter as linked, whole pages */
   struct urf_note note;
   uintptr_t own_thread, thread; /* thread pointers, of the host program and the guest */
-  const char *error;            /* where it has its errno */
-  void (*joined)(const void *image, const void *variables), (*ready)(void);
+  struct urf_host *handshake;
+  void (*joined)(const void *image, const void *variables), (*seal)(void), (*ready)(void);
 } guest;
 
 /* the file */
@@ -193,8 +193,9 @@ void memory_begin(const void *image)
 static int is_harmless_at(const struct area *a, const char *p)
 {
   const char *tls = guest_tls();
+  const char *error = (const char *)guest.handshake->error;
   const size_t size = guest.tls ? guest.tls->p_memsz : 0;
-  if (p + UNIT > guest.error && p < guest.error + sizeof(int))
+  if (p + UNIT > error && p < error + sizeof(int))
     return 1;
   return !a->tls && tls && p >= tls && p < tls + size; /* told of as such */
 }
@@ -261,13 +262,56 @@ void guest_leave(void)
   THREAD_POINTER_SET(guest.own_thread);
 }
 
+/* Functions that are to be called at exit: libc keeps them among its own variables, where they would not be
+ * frozen.  While init runs, its __cxa_atexit is a jump to this one.  It is called in the guest's place, so no
+ * libc is. */
+static struct urf_exit exits[1 << 16];
+static unsigned char replaced[JUMP_SIZE];
+
+static int at_exit(void (*fn)(void *), void *arg, void *dso)
+{
+  struct urf_host *h = guest.handshake;
+  const uintptr_t n = __atomic_fetch_add(&h->n_exits, 1, __ATOMIC_RELAXED);
+  if (n >= sizeof exits / sizeof *exits) {
+    (void)__atomic_fetch_sub(&h->n_exits, 1, __ATOMIC_RELAXED);
+    return -1;
+  }
+  exits[n] = (struct urf_exit){fn, arg, dso};
+  return 0;
+}
+
+static void put_code(const unsigned char code[JUMP_SIZE])
+{
+  unsigned char *at = (unsigned char *)(uintptr_t)guest.handshake->at_exit;
+  const uintptr_t lo = (uintptr_t)at & -(uintptr_t)PAGE;
+  const size_t size = ((uintptr_t)at + JUMP_SIZE + PAGE - 1 - lo) & -(uintptr_t)PAGE;
+  if (!at || mprotect((void *)lo, size, PROT_READ | PROT_WRITE | PROT_EXEC))
+    return;
+  memcpy(at, code, JUMP_SIZE);
+  __builtin___clear_cache((char *)at, (char *)at + JUMP_SIZE);
+  (void)mprotect((void *)lo, size, PROT_READ | PROT_EXEC);
+}
+
+static void seal(void)
+{
+  guest.seal();
+  put_code(replaced);
+}
+
 static void joined(const void *image, const void *variables)
 {
-  const uintptr_t location = find("__errno_location");
-  if (location)
-    guest.error = ((const char *(*)(void))location)();
+  struct urf_host *h = guest.handshake;
+  unsigned char jump[JUMP_SIZE];
   guest_leave();
   guest.joined(image, variables);
+  if (h->at_exit) {
+    memcpy(replaced, (const void *)(uintptr_t)h->at_exit, JUMP_SIZE);
+    JUMP_MAKE(jump, at_exit);
+    put_code(jump);
+  }
+  guest.seal = h->seal;
+  h->seal = seal;
+  h->exits = exits;
   guest_enter();
 }
 
@@ -334,6 +378,7 @@ const char *guest_load(const char *path, char **argv, struct urf_host *handshake
   why = map_image();
   if (why)
     return why;
+  guest.handshake = handshake;
   guest.joined = handshake->joined;
   guest.ready = ready;
   handshake->joined = joined;

@@ -259,6 +259,12 @@ enum { URF_LAYOUT_FD = 199 };
  * not taken back. */
 enum urf_block_kind { URF_BLOCK_FREE, URF_BLOCK_USED, URF_BLOCK_MAPPED };
 
+/* A function to be called at exit, as __cxa_atexit takes it (Itanium C++ ABI, 3.3.6.3). */
+struct urf_exit {
+  void (*fn)(void *);
+  void *arg, *dso;
+};
+
 /* Exported by a capture host under URF_HOST_SYMBOL; its presence tells the loader of an unfrozen
  * library that it is being captured.  The host fills the first part, the loader the second. */
 struct urf_host {
@@ -273,6 +279,12 @@ struct urf_host {
   void (*allocated)(void *block, uintptr_t size, void *caller, unsigned how);
   /* one call per block of the heap, or part, of a kind, in any order, from within seal */
   void (*block)(void *block, uintptr_t size, enum urf_block_kind kind);
+  /* a static program says, before it joins: its __cxa_atexit, or NULL, and where its errno is.  The host
+   * says what it has taken from the former, when it has the program sealed */
+  int (*at_exit)(void (*fn)(void *), void *arg, void *dso);
+  const int *error;
+  const struct urf_exit *exits;
+  uintptr_t n_exits;
   /* called by a static program when its constructors have run; does not return */
   void (*loaded)(void);
   /* called by the host after init: ends the capture and clears what must not be kept */

@@ -69,3 +69,11 @@
                    :                                                                               \
                    :                                                                               \
                    : "rbx", "r12", "r13", "r14", "r15", "cc")
+/* mov to rax, jump there */
+enum { JUMP_SIZE = 12 };
+#define JUMP_MAKE(code, target)                                                                    \
+  do {                                                                                             \
+    const uint64_t target_ = (uintptr_t)(target);                                                  \
+    memcpy(code, "\x48\xb8--------\xff\xe0", JUMP_SIZE);                                           \
+    memcpy((code) + 2, &target_, sizeof target_);                                                  \
+  } while (0)

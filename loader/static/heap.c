@@ -34,7 +34,8 @@ static struct heap heap;
 static int lock;
 
 /* The kernel, without libc's functions, which a program may not have otherwise. */
-static uintptr_t ask(long number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d)
+__attribute__((noinline)) static uintptr_t ask(long number, uintptr_t a, uintptr_t b, uintptr_t c,
+                                               uintptr_t d)
 {
   return (uintptr_t)machine_syscall6(number, (long)a, (long)b, (long)c, (long)d, -1, 0);
 }
@@ -143,27 +144,22 @@ static int new_area(size_t size)
   return 1;
 }
 
-static int in_capture(void)
-{
-  return S->host && !S->sealed;
-}
-
 static void *allocate(size_t align, size_t size, void *caller)
 {
   void *p = 0;
-  if (S->ready && (size < LARGE || in_capture())) {
+  if (S->ready && (size < LARGE || S->captures)) {
     enter();
     p = take_aligned(&heap, align, size);
-    if (!p && !in_capture() && new_area(size + align))
+    if (!p && !S->captures && new_area(size + align))
       p = take_aligned(&heap, align, size);
-    if (p && in_capture()) {
+    if (p && S->captures) {
       if (align > heap.align)
         heap.align = align;
       S->host->allocated(p, size, caller, (unsigned)__builtin_ctzll(align));
     }
     leave();
   }
-  if (!p && (p = map(align, size)) && S->ready && in_capture())
+  if (!p && (p = map(align, size)) && S->captures)
     heap.missing += size + align + 4 * WORD;
   if (!p)
     errno = ENOMEM;
@@ -211,7 +207,7 @@ static void *reallocate(void *p, size_t size, void *caller)
   } else {
     enter();
     const int fits = resize(&heap, p, size);
-    if (fits && in_capture())
+    if (fits && S->captures)
       S->host->allocated(p, size, caller, 0);
     leave();
     if (fits)
@@ -250,9 +246,7 @@ BOUND int posix_memalign(void **out, size_t align, size_t size)
 {
   if (align & (align - 1) || align < sizeof(void *))
     return EINVAL;
-  const int saved = errno;
   void *p = align_any(align, size, CALLER);
-  errno = saved;
   if (!p)
     return ENOMEM;
   *out = p;

@@ -11,9 +11,9 @@
 /* All zero in the frozen file. */
 struct program {
   struct urf_host
-      *host; /* set by turf before the program begins; NULL when it has not started it */
-  int ready; /* the heap can be used */
-  int sealed;
+      *host;    /* set by turf before the program begins; NULL when it has not started it */
+  int ready;    /* the heap can be used */
+  int captures; /* the host is told of what init allocates */
 };
 
 extern HIDDEN struct program program_state __asm__("__urf_state");

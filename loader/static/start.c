@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "hooks.h"
@@ -43,7 +45,7 @@ void check(const struct image *image)
 static void check_fit(const struct image *image)
 {
   const char *cpu = cpu_lacks(NOTE->cpu);
-  if (image->bias & (NOTE->align - 1))
+  if (image->bias & (NOTE->flags & URF_FIXED ? -1 : (intptr_t)NOTE->align - 1))
     thaw_fail("was loaded at an address that it is not frozen for", "");
   if (cpu)
     thaw_fail("init may have seen features of the CPU that this one lacks, in cpuid leaf", cpu);
@@ -57,6 +59,30 @@ static void protect(const struct image *image)
                            (long)p->prot, 0, 0, 0);
 }
 
+/* What init has told libc to call at exit: frozen, and told again at load. */
+static struct urf_exit *exits;
+static uintptr_t n_exits;
+
+extern int __cxa_atexit(void (*fn)(void *), void *arg, void *dso) __attribute__((weak));
+
+static void save_exits(const struct urf_host *host)
+{
+  const uintptr_t n = host->n_exits;
+  if (n && (exits = calloc(n, sizeof *exits))) {
+    memcpy(exits, host->exits, n * sizeof *exits);
+    n_exits = n;
+  }
+}
+
+/* What may change the region, which turf compares before. */
+static void finish(void)
+{
+  for (uintptr_t i = 0; i < n_exits; i++)
+    if (__cxa_atexit(exits[i].fn, exits[i].arg, exits[i].dso))
+      thaw_fail("cannot register a function to be called at exit", "");
+  on_thaw();
+}
+
 static void thaw(uintptr_t bias)
 {
   struct image image = {.bias = bias,
@@ -67,20 +93,21 @@ static void thaw(uintptr_t bias)
   check_fit(&image);
   (void)relocate(&image);
   protect(&image);
-  S->ready = S->sealed = 1;
+  S->ready = 1;
   if (S->host)
-    S->host->thaw = on_thaw;
+    S->host->thaw = finish;
   else
-    on_thaw();
+    finish();
 }
 
 static void seal(void)
 {
   on_freeze();
-  S->sealed = 1;
+  save_exits(S->host);
+  S->captures = 0;
   program_heap_seal(S->host);
   cpu_features(S->host->cpu);
-  S->ready = S->sealed = 0;
+  S->ready = 0;
   S->host = 0;
 }
 
@@ -91,8 +118,11 @@ static void begin(uintptr_t bias)
   if (!host)
     return;
   host->seal = seal;
+  host->at_exit = __cxa_atexit;
+  host->error = &errno;
   if (has_hooks())
     host->thaw = on_thaw;
+  S->captures = 1;
   host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->transient + bias);
 }
 

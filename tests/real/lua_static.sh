@@ -36,10 +36,9 @@ for kind in pie fixed; do
     run ./frozen ama >said
     cmp live said || fail "Lua, $kind: frozen it answers otherwise"
   done
-  run ./spawn 10 ./plain ./program ./frozen >times
-  text=$(for file in plain program; do readelf -SW $file | sed 's/^ *\[ *[0-9]*\]//' |
-    awk '$1 == ".text" { print $5 }'; done | tr '\n' ' ')
-  set -- $text
-  echo "Lua: $kind: start to end without turf $(median 1 times) ms, not frozen $(median 2 times) ms," \
-    "frozen $(median 3 times) ms; turf adds $((0x$2 - 0x$1)) bytes of code"
+  run ./spawn 10 ./plain ./program ./frozen >times.txt
+  set -- $(for file in plain program; do readelf -SW $file | sed 's/^ *\[ *[0-9]*\]//' |
+    awk '$1 == ".text" { print $5 }'; done)
+  echo "Lua: $kind: start to end without turf $(median 1 times.txt) ms, not frozen $(median 2 times.txt) ms," \
+    "frozen $(median 3 times.txt) ms; turf adds $((0x$2 - 0x$1)) bytes of code"
 done

@@ -51,13 +51,13 @@ END
 
 variables='init changed variables of the C library in the program'
 case $LIBC in
-musl) stdout=__stdout_FILE handlers=builtin ;;
-*) stdout=_IO_2_1_stdout_ handlers=initial ;;
+musl) stdout=__stdout_FILE ;;
+*) stdout=_IO_2_1_stdout_ ;;
 esac
 refused buffered "$stdout" 'printf("from init");'
 refused environment "environ" 'setenv("INIT", "yes", 1);'
 refused random "$variables" 'srandom(7);'
-refused exit_handler "$handlers" 'atexit(leave);'
+refused quick_exit "$variables" 'at_quick_exit(leave);'
 refused locale "$variables" 'kept = setlocale(LC_ALL, "C.UTF-8");'
 refused key "$variables" 'pthread_key_create(&key, NULL);'
 refused thread_local "thread-local own" 'own = 17;'
@@ -70,6 +70,8 @@ refused reserve 'link with -Wl,--defsym=__urf_heap_size=' \
   'for (int i = 0; i < 100; i++) memset(kept = malloc(1 << 20), 1, 1 << 20);'
 refused failing 'returned 3' 'return 3;'
 refused crashing 'boot+0x' '*(volatile int *)8 = 1;'
+turf=1 link_static pie failing failing.c
+expect_refusal 1 '-static -no-pie instead' "$TURF" freeze failing -o "$OUT" --fixed
 expect_refusal 1 'has no function absent' "$TURF" freeze failing -o "$OUT" --init absent
 strip buffered
 expect_refusal 1 'has no function boot' "$TURF" freeze buffered -o "$OUT" --init boot
