@@ -61,7 +61,7 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
 define OBJECT
 	@mkdir -p $(@D)
-	$(CC) -r -nostdlib $^ -o $(1)
+	$(CC) -r -nostdlib $(filter-out %/static/stats.o,$^) -o $(1)
 	{ printf '%s\n' $(GLOBAL); $(NM) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY) --keep-global-symbols=$(1).global $(1)
 endef
@@ -74,8 +74,10 @@ endef
 $(B)/lib/liburf_shared.a: $(LOADER:%=$(B)/loader/%.o)
 	$(call ARCHIVE,loader)
 
-$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o)
+# What few programs ask for is a member of its own.
+$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(B)/program/static/stats.o
 	$(call ARCHIVE,program)
+	$(AR) rcsD $@ $(B)/program/static/stats.o
 
 # For linkers that read no script.
 $(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/%.o,$(subst state,plain,$(LOADER)))

@@ -92,12 +92,14 @@ static void facts_free(struct facts *x)
 
 static const char *kind_of(const struct facts *x)
 {
+  if (x->lib->is_static)
+    return x->frozen ? "urf program" : "turf program";
   return x->frozen ? "urf library" : "turf library";
 }
 
 static const char *libc_of(const struct facts *x)
 {
-  return x->lib->libc == LIBC_MUSL ? "musl" : "glibc";
+  return x->lib->is_static ? "static" : x->lib->libc == LIBC_MUSL ? "musl" : "glibc";
 }
 
 static char *tool_of(const struct facts *x)
@@ -200,7 +202,10 @@ static void print_frozen(FILE *f, const struct facts *x)
     ROW(f, "protected", "0x%jx, %ju bytes, %s", (uintmax_t)p.address, (uintmax_t)p.size, prot);
   }
   ROW(f, "base", "%s", note->flags & URF_FIXED ? "the preferred one only" : "any");
-  ROW(f, "fallback", "%s", note->fallback ? "init" : "none, the load fails");
+  ROW(f, "fallback", "%s",
+      note->fallback      ? "init"
+      : x->lib->is_static ? "none, the program ends"
+                          : "none, the load fails");
   print_cpu(f, note);
   fprintf(f, "recipe\n");
   recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, print_recipe_line, f);

@@ -116,10 +116,12 @@ static const struct command commands[] = {
     {"freeze",
      "INPUT -o OUTPUT",
      "INPUT",
-     "freeze a library",
-     "Runs the init of INPUT, a library linked with -T urf.ld, in processes that have nothing at\n"
-     "the same address, and writes OUTPUT: the library as it was after init.  What cannot be the\n"
-     "same in every process is listed, and refused unless a policy says otherwise.\n",
+     "freeze a library or a static program",
+     "Runs the init of INPUT, a library or static program linked with urf.ld, in processes that\n"
+     "have nothing at the same address, and writes OUTPUT: INPUT as it was after init.  What "
+     "cannot\n"
+     "be the same in every process is listed, and refused unless a policy says otherwise.  Of a\n"
+     "program init is what --init names, not main, which the frozen program goes on with.\n",
      "oirpHecktFfMjvqh",
      run_freeze,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
@@ -134,7 +136,7 @@ static const struct command commands[] = {
     {"info",
      "FILE",
      "FILE",
-     "print what a turf or urf library holds",
+     "print what a turf or urf file holds",
      "Prints what FILE holds: region, heap, relocations by kind, imports, pages, identity.\n",
      "jh",
      run_info,
@@ -142,7 +144,7 @@ static const struct command commands[] = {
     {"verify",
      "FILE",
      "FILE",
-     "hold a urf library against a fresh init",
+     "hold a urf file against a fresh init",
      "Loads FILE, the output of turf freeze, and runs init again in the library it was made from,\n"
      "which is inside it; the two have to agree.\n",
      "Htvqh",
@@ -151,8 +153,9 @@ static const struct command commands[] = {
     {"flags",
      "",
      NULL,
-     "print the linker's options for a turf library",
-     "Prints the options that make the linker use urf.ld: cc -shared ... $(turf flags)\n",
+     "print the linker's options for turf",
+     "Prints the options that make the linker use urf.ld: cc -shared ... $(turf flags), and\n"
+     "cc -static-pie ... $(turf flags) for a program\n",
      "nh",
      run_flags,
      {DONE, USAGE, SYSTEM, -1}},

@@ -85,6 +85,7 @@ static void finish(void)
 
 static void thaw(uintptr_t bias)
 {
+  const uint64_t started = stats_clock();
   struct image image = {.bias = bias,
                         .region = (uintptr_t)NOTE->data + bias,
                         .region_end = (uintptr_t)NOTE->heap_end + bias,
@@ -93,6 +94,7 @@ static void thaw(uintptr_t bias)
   check_fit(&image);
   (void)relocate(&image);
   protect(&image);
+  S->nanoseconds = stats_clock() - started;
   S->ready = 1;
   if (S->host)
     S->host->thaw = finish;

@@ -46,9 +46,12 @@ int boot(void)
 int main(void)
 {
   int frozen = urf_frozen();
+  struct urf_stats stats = urf_stats();
   if (!frozen)
     boot();
   printf("%d %d %d\n", frozen, booted, place == &booted);
+  if ((stats.words > 0) != frozen || (stats.pages > 0) != frozen || (stats.nanoseconds > 0) != frozen)
+    printf("stats: %d %d %d\n", (int)stats.words, (int)stats.pages, (int)stats.nanoseconds);
   fprintf(stderr, "%p\n", (void *)place);
   return 0;
 }
