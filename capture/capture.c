@@ -48,24 +48,30 @@ static int init_failed(struct capture *c, const struct library *lib, struct erro
   return -1;
 }
 
-/* The request and the name, owned by the caller, of an init function. */
-static const char *parse_init(const char *spec, char **name)
+/* The request, owned by the caller, that has an init function run; name: its own.  A program does not export
+ * its functions. */
+static char *parse_init(const struct library *lib, const char *spec, char **name)
 {
   const char *colon = strchr(spec, ':');
   bool result = !colon || strcmp(colon, ":void") != 0;
+  const char *request = result ? "init" : "void";
   *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
-  return result ? "init" : "void";
+  for (size_t i = 0; lib->is_program && i < lib->symbols.n; i++) {
+    const struct symbol *s = &lib->symbols.at[i];
+    if (s->function && strcmp(s->name, *name) == 0)
+      return xprintf("%s @%" PRIx64, request, s->value);
+  }
+  return xprintf("%s %s", request, *name);
 }
 
 /* asked: it is running already. */
 static int run_init(struct capture *c, const struct library *lib, const char *spec, bool asked,
                     struct error *e)
 {
-  char *name;
-  const char *request = parse_init(spec, &name);
+  char *name, *request = parse_init(lib, spec, &name);
   process_doing(c->process, "init function %s", name);
   const char *line =
-      asked ? process_line(c->process, e) : process_ask(c->process, e, "%s %s", request, name);
+      asked ? process_line(c->process, e) : process_ask(c->process, e, "%s", request);
   uint64_t at;
   int value, status = 0;
   if (!line)
@@ -82,6 +88,7 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
                   lib->path, name, value, name);
   else
     *PUSH(&c->inits) = at - c->bias;
+  free(request);
   free(name);
   return status;
 }
@@ -303,8 +310,9 @@ void capture_ahead(struct capture *c, const struct options *o, const struct libr
   begin(c, o, lib, path, setting, &ignored);
   c->ahead = c->process != NULL;
   if (c->ahead && init && o->inits.n) {
-    const char *request = parse_init(o->inits.at[0], &name);
-    process_send(c->process, "%s %s", request, name);
+    char *request = parse_init(lib, o->inits.at[0], &name);
+    process_send(c->process, "%s", request);
+    free(request);
     free(name);
   }
   error_free(&ignored);

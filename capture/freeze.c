@@ -183,7 +183,7 @@ static void write_recipe(struct work *w)
   struct bytes *b = &plan->recipe;
   const struct options *o = w->o;
   for (size_t i = 0; i < o->inits.n; i++)
-    if (w->lib.is_static) /* whose symbols are in no segment */
+    if (w->lib.is_static || w->lib.is_program) /* whose symbols are in no segment */
       put_line(b, "init @%" PRIx64 "%s", w->runs[0].inits.at[i],
                strchr(o->inits.at[i], ':') ? ":void" : "");
     else

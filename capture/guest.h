@@ -21,7 +21,7 @@ uintptr_t guest_bias(void);
 uintptr_t guest_thread(void);
 /* Its thread-local variables in this thread, or NULL. */
 const void *guest_tls(void);
-/* An init function of its own, by name; of a program by @ADDRESS, in hex, too.  NULL for none. */
+/* An init function of its own, by name; or by @ADDRESS, in hex.  NULL for none. */
 void *guest_function(const char *name);
 /* What a symbol means to it; version may be "-" for any.  NULL for nothing. */
 void *guest_symbol(const char *name, const char *version);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest.h"
@@ -44,6 +45,8 @@ uintptr_t guest_thread(void)
 void *guest_function(const char *name)
 {
   Dl_info info;
+  if (*name == '@')
+    return (void *)(strtoul(name + 1, NULL, 16) + map->l_addr);
   void *init = dlsym(library, name);
   return init && dladdr(init, &info) && strcmp(info.dli_fname, map->l_name) == 0 ? init : NULL;
 }

@@ -92,7 +92,7 @@ static void facts_free(struct facts *x)
 
 static const char *kind_of(const struct facts *x)
 {
-  if (x->lib->is_static)
+  if (x->lib->is_static || x->lib->is_program)
     return x->frozen ? "urf program" : "turf program";
   return x->frozen ? "urf library" : "turf library";
 }

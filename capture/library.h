@@ -53,6 +53,8 @@ struct library {
   bool irelative;  /* the dynamic linker has to call a function of it for an address */
   bool static_tls; /* it takes thread-local memory of what there is at the start: DF_STATIC_TLS */
   bool is_static;  /* a program that has no dynamic linker */
+  bool is_program; /* it has a dynamic linker, and is a program */
+  char *copied;    /* a variable that the dynamic linker copies into it, or NULL */
   bool moves;      /* it can be loaded at any address */
   bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
   uint16_t machine;
@@ -119,6 +121,10 @@ struct exports {
 /* Of any shared object or program, section headers or not. */
 int exports_read(struct exports *x, const char *path, struct error *e);
 void exports_free(struct exports *x);
+
+/* program.c: for a program that has a dynamic linker, the name of a temporary file that is the same and can be
+ * loaded as a library; owned by the caller, who removes the file.  NULL and an error when it cannot be made. */
+char *program_copy(const char *path, struct error *e);
 
 /* variables.c: the variables of a module */
 

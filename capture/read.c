@@ -115,12 +115,13 @@ static int find_notes(struct reader *r)
 /* liburf.a is for static programs; what has a dynamic linker gets liburf_shared.a by way of liburf.so. */
 static int check_loader(struct reader *r)
 {
-  const struct library *lib = r->lib;
+  struct library *lib = r->lib;
   int i = 0;
   uint64_t ignored;
   bool dynamic = file_tag(&r->f, DT_NEEDED, &i, &ignored);
   for (size_t s = 0; s < r->f.n_segments; s++)
-    dynamic |= r->f.segments[s].p_type == PT_INTERP;
+    lib->is_program |= r->f.segments[s].p_type == PT_INTERP;
+  dynamic |= lib->is_program;
   if (lib->is_static && dynamic)
     return fail(r->f.e, REFUSED,
                 "%s: has the loader for static programs, and a dynamic linker; link it without "
@@ -130,7 +131,7 @@ static int check_loader(struct reader *r)
     return fail(
         r->f.e, REFUSED,
         "%s: is a program at a fixed address with a dynamic linker, which cannot be frozen; "
-        "link it with -static or -static-pie",
+        "link it with -pie, -static or -static-pie",
         lib->path);
   return 0;
 }
@@ -347,6 +348,32 @@ static int check_linking(struct reader *r)
   return 0;
 }
 
+/* Init runs in a program that is loaded like a library; there some things would be others. */
+static int check_program(struct reader *r)
+{
+  const struct library *lib = r->lib;
+  uint64_t size = 0;
+  int i = 0;
+  if (lib->is_program && lib->tls_size)
+    return fail(r->f.e, REFUSED,
+                "%s: is a program with thread-local variables and a dynamic linker, whose init "
+                "cannot be run for turf: link it with -static-pie, or put what is to be frozen "
+                "into a library",
+                lib->path);
+  if (lib->is_program && lib->copied)
+    return fail(r->f.e, REFUSED,
+                "%s: has a copy of a library's variable (%s), which is not in use while turf runs "
+                "its init: compile the program with -fPIC, or with -mno-direct-extern-access",
+                lib->path, lib->copied);
+  if ((lib->is_program || lib->is_static) && file_tag(&r->f, DT_PREINIT_ARRAYSZ, &i, &size) && size)
+    return fail(
+        r->f.e, REFUSED,
+        "%s: has functions in .preinit_array, which run before turf's loader: put them into "
+        ".init_array",
+        lib->path);
+  return 0;
+}
+
 /* glibc (since 2.35) loads a library at a multiple of p_align, musl at any page. */
 static void read_align(struct reader *r)
 {
@@ -424,7 +451,7 @@ int library_read_original(struct library *lib, const char *path, uint64_t note, 
     lib->libc = libc_of(&r.f, &lib->needs_libc);
     read_align(&r);
     file_build_id(&r.f, lib->build_id);
-    result = check_linking(&r);
+    result = check_linking(&r) || check_program(&r);
   }
   file_close(&r.f);
   if (result)
@@ -463,5 +490,6 @@ void library_free(struct library *lib)
   free(lib->table);
   free(lib->path);
   free(lib->file);
+  free(lib->copied);
   *lib = (struct library){0};
 }

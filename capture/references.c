@@ -122,6 +122,18 @@ static bool is_ifunc(const GElf_Sym *s)
   return s->st_shndx != SHN_UNDEF && GELF_ST_TYPE(s->st_info) == STT_GNU_IFUNC;
 }
 
+/* Of these the copy says the same as the library's: they are set before any constructor. */
+static void note_copy(struct library *lib, const char *name)
+{
+  static const char *const harmless[] = {"stdin",   "stdout",    "stderr",
+                                         "environ", "__environ", "_environ"};
+  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    if (strcmp(name, harmless[i]) == 0)
+      return;
+  if (!lib->copied)
+    lib->copied = xstrdup(name);
+}
+
 static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64_t size_tag)
 {
   Elf_Data *table;
@@ -132,8 +144,10 @@ static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
     int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
     bool symbolic = type == R_SYMBOLIC && symbol;
-    if (type == R_JUMP_SLOT && file_dynsym(f, symbol, &sym))
+    if ((type == R_JUMP_SLOT || type == R_COPIED) && file_dynsym(f, symbol, &sym))
       return -1;
+    if (type == R_COPIED)
+      note_copy(lib, sym.name);
     lib->irelative |= type == R_IRELATIVE || (type == R_JUMP_SLOT && is_ifunc(&sym.sym));
     const bool outside =
         rela.r_offset < lib->note.transient && !rela.r_addend && !in_init_array(f, rela.r_offset);

@@ -35,6 +35,7 @@ struct process {
   int status; /* as in wait(2), once ended is set */
   bool ended, late;
   bool ahead;         /* has not been listened to since process_send */
+  bool copied;        /* path is a temporary file */
   char *path, *doing; /* the library that it loads, what it is busy with */
   size_t at, n;       /* what is unread in buffer */
   char buffer[BUFFER];
@@ -48,6 +49,9 @@ static void interrupted(int signal)
 {
   int status;
   freeze_cleanup();
+  for (const struct process *p = all; p; p = p->next)
+    if (p->copied)
+      unlink(p->path);
   for (const struct process *p = all; p; p = p->next)
     if (p->pid > 0 && !p->ended) {
       kill(-p->pid, SIGKILL);
@@ -496,7 +500,8 @@ struct process *process_start(const struct options *o, const struct library *lib
   *p = (struct process){.o = o, .lib = lib, .pid = -1, .socket = -1, .output = -1};
   char *host = host_path(o, lib);
   int cause = errno;
-  p->path = realpath(path, NULL);
+  p->path = lib->is_program ? program_copy(path, e) : realpath(path, NULL);
+  p->copied = lib->is_program && p->path;
   p->doing = xstrdup("loading it");
   p->displaced = (struct displacement){.setting = *s,
                                        .fixed = o->fixed ? lib->preferred : 0,
@@ -505,7 +510,9 @@ struct process *process_start(const struct options *o, const struct library *lib
   trace_prepare(&p->displaced);
   p->next = all;
   all = p;
-  if (!p->path)
+  if (!p->path && lib->is_program)
+    ;
+  else if (!p->path)
     fail_errno(e, path, "cannot be found");
   else if ((!host && (errno = cause, true)) || access(host, X_OK))
     fail_errno(e, host ? host : o->host,
@@ -551,6 +558,8 @@ void process_end(struct process *p)
     }
   free(p->displaced.placed.at);
   free(p->displaced.made.at);
+  if (p->copied)
+    unlink(p->path);
   free(p->path);
   free(p->doing);
   free(p);

@@ -1,0 +1,73 @@
+/* A program with a dynamic linker, as something that the host program can load.
+ *
+ * dlopen(3) takes a position-independent program for what it is, a shared object, unless a flag says that
+ * it is a program (DF_1_PIE; glibc since 2.30).  So processes get a copy without the flag.  What such a program
+ * could not do as a library, the reader has refused: variables that the dynamic linker copies into it, and
+ * thread-local ones, which it expects at places that only a program has. */
+
+#include <fcntl.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "turf.h"
+
+/* n bytes of the file are at bytes; the reader has seen that the headers are right. */
+static void clear_flag(unsigned char *bytes, size_t n)
+{
+  const ElfW(Ehdr) *header = (const void *)bytes;
+  const ElfW(Phdr) *p = (const void *)(bytes + header->e_phoff), *end = p + header->e_phnum;
+  for (; p < end && p->p_type != PT_DYNAMIC; p++)
+    ;
+  if (p == end || p->p_offset > n || p->p_filesz > n - p->p_offset)
+    return;
+  ElfW(Dyn) *d = (void *)(bytes + p->p_offset), *last = d + p->p_filesz / sizeof *d;
+  for (; d < last && d->d_tag != DT_NULL; d++)
+    if (d->d_tag == DT_FLAGS_1)
+      d->d_un.d_val &= ~(uint64_t)DF_1_PIE;
+}
+
+/* Next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there. */
+static int create(const char *path, char **name)
+{
+  const char *directory = getenv("TMPDIR"), *slash = strrchr(path, '/');
+  *name = xprintf("%.*s.turf-XXXXXX", slash ? (int)(slash + 1 - path) : 0, path);
+  int fd = mkostemp(*name, O_CLOEXEC);
+  if (fd >= 0)
+    return fd;
+  free(*name);
+  *name = xprintf("%s/turf-XXXXXX", directory && *directory ? directory : "/tmp");
+  return mkostemp(*name, O_CLOEXEC);
+}
+
+char *program_copy(const char *path, struct error *e)
+{
+  struct stat st;
+  char *name = NULL, *whole = NULL;
+  void *bytes = MAP_FAILED;
+  const int in = open(path, O_RDONLY | O_CLOEXEC);
+  if (in >= 0 && !fstat(in, &st))
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, in, 0);
+  const int fd = bytes == MAP_FAILED ? -1 : create(path, &name);
+  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+  if (f) {
+    clear_flag(bytes, (size_t)st.st_size);
+    const bool written =
+        !fchmod(fd, 0700) && fwrite(bytes, 1, (size_t)st.st_size, f) == (size_t)st.st_size;
+    if (!fclose(f) && written)
+      whole = realpath(name, NULL);
+    if (!whole)
+      unlink(name);
+  }
+  if (!whole)
+    fail_errno(e, name ? name : path, "cannot be copied");
+  if (bytes != MAP_FAILED)
+    munmap(bytes, (size_t)st.st_size);
+  if (in >= 0)
+    close(in);
+  free(name);
+  return whole;
+}

@@ -1,0 +1,107 @@
+#!/bin/sh
+# Position-independent programs with a dynamic linker: without turf, with it and frozen they give the same
+# answers; and those that cannot be frozen.
+# timeout: 300
+# shellcheck disable=SC1091,SC2046,SC2086,SC2153,SC2154
+. "$(dirname "$0")/../lib.sh"
+
+# link_pie OUT SOURCE [FLAG...]: with turf when $turf is not empty
+link_pie() {
+  out=$1 source=$2
+  shift 2
+  [ -z "$turf" ] || set -- "$@" -L"$LIBDIR" -Wl,-T,urf.ld
+  $(compiler "$source") $LD_FLAG -O2 -g $WARN -D_GNU_SOURCE -I"$TESTS/../loader" -I"$TESTS/feature" \
+    -fPIC -pie "$source" -o "$out" -pthread "$@"
+}
+
+answers() { # PROGRAM OUT
+  "./$1" argument >"$2" || fail "$1 ends with status $?, and says: $(cat "$2")"
+}
+
+for name in heap.c functions.c exits.c; do
+  source=$TESTS/feature/static/$name
+  turf='' link_pie plain "$source"
+  turf=1 link_pie program "$source"
+  answers plain plain.txt
+  answers program program.txt
+  same plain.txt program.txt "$name: linked with turf it answers otherwise"
+  freeze program frozen --init boot -q
+  for _ in 1 2 3; do
+    answers frozen frozen.txt
+    same plain.txt frozen.txt "$name: frozen it answers otherwise"
+  done
+  run "$TURF" verify -q frozen
+  freeze program again --init boot -q
+  cmp frozen again || fail "$name: two freezes differ"
+done
+! find . -name '.turf-*' | grep . || fail "copies are left"
+
+# where it is loaded, and init again where its frozen state cannot be used
+cat >where.c <<'END'
+#include <stdio.h>
+#include "urf.h"
+static int *place, booted;
+int boot(void)
+{
+  place = &booted;
+  booted++;
+  return 0;
+}
+int main(void)
+{
+  if (!urf_initialised())
+    boot();
+  printf("%d %d\n", booted, place == &booted);
+  fprintf(stderr, "%d %p\n", urf_frozen(), (void *)place);
+  return 0;
+}
+END
+turf=1 link_pie where where.c
+freeze where frozen --init boot -q
+fixed_elsewhere frozen elsewhere
+: >places
+for program in where frozen frozen frozen frozen elsewhere; do
+  answers $program out.txt 2>>places
+  grep -qx '1 1' out.txt || fail "$program says $(cat out.txt)"
+done
+[ "$(cut -d ' ' -f 1 places | tr -d '\n')" = 011110 ] || fail "frozen: $(cat places)"
+[ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 3 ] ||
+  fail "it was not loaded at different addresses"
+no_new_complaints where frozen
+[ "$TURF" != none ] || exit 0
+
+refused() { # TEXT FLAG...; the program is refused.c
+  text=$1
+  shift
+  turf=1 link_pie refused refused.c "$@"
+  expect_refusal 1 "$text" "$TURF" freeze refused -o "$OUT" --init boot
+}
+cat >refused.c <<'END'
+static _Thread_local int own = 4;
+int boot(void)
+{
+  return own++ != 4;
+}
+int main(void)
+{
+  return boot();
+}
+END
+refused 'thread-local variables'
+cat >refused.c <<'END'
+#include <unistd.h>
+int boot(void)
+{
+  return optind != 1;
+}
+int main(void)
+{
+  return boot();
+}
+END
+case $CC in gcc) refused 'variable (optind)' -fPIE ;; esac # clang has no copies in a PIE
+turf=1 link_pie refused refused.c
+freeze refused frozen --init boot -q
+run ./frozen
+$CC_CMD $LD_FLAG -fno-pie -no-pie refused.c -o fixed -L"$LIBDIR" -Wl,-T,urf.ld
+expect_refusal 1 'at a fixed address with a dynamic linker' "$TURF" freeze fixed -o "$OUT" --init boot
