@@ -1,4 +1,7 @@
 /* x86-64 as the freezer sees it: the registers of a stopped system call (ptrace(2), syscall(2)). */
+#ifndef TURF_MACHINE_H
+#define TURF_MACHINE_H
+
 #define NATIVE_MACHINE 62  /* EM_X86_64 */
 #define HOST_NAME "x86_64" /* in the names of the host programs */
 #define MACHINE_NAME "x86-64"
@@ -77,3 +80,5 @@ enum { JUMP_SIZE = 12 };
     memcpy(code, "\x48\xb8--------\xff\xe0", JUMP_SIZE);                                           \
     memcpy((code) + 2, &target_, sizeof target_);                                                  \
   } while (0)
+
+#endif
