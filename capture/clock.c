@@ -20,8 +20,8 @@
 #include <sys/user.h>
 #include <time.h>
 
-#include "machine.h"
 #include "trace.h"
+#include "tracer.h"
 
 #define SECOND ((int64_t)1000000000)
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reloc.h"
 #include "write.h"
 
 /* In memory form; NULL and an error when it cannot be had. */
@@ -85,7 +84,7 @@ static int compare_address(const void *a, const void *b)
 static bool to_shadow(const struct writer *w, GElf_Rela *r)
 {
   const struct table *t = w->table;
-  const uint64_t *found = t->shadowed.n && GELF_R_TYPE(r->r_info) == R_SYMBOLIC
+  const uint64_t *found = t->shadowed.n && GELF_R_TYPE(r->r_info) == w->lib->machine->symbolic
                               ? bsearch(&r->r_offset, t->shadowed.at, t->shadowed.n,
                                         sizeof *t->shadowed.at, compare_address)
                               : NULL;
@@ -159,7 +158,7 @@ static int filter_rela(struct writer *w)
     if (dropped(w, r.r_offset) && !to_shadow(w, &r))
       continue;
     repeat_first(w, data, &r);
-    if (GELF_R_TYPE(r.r_info) == R_RELATIVE && w->n_relative == (uint64_t)n)
+    if (GELF_R_TYPE(r.r_info) == w->lib->machine->relative && w->n_relative == (uint64_t)n)
       w->n_relative++;
     if (!gelf_update_rela(data, n++, &r))
       return fail_elf(w->e, SYSTEM, w->lib->path, ".rela.dyn");

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reloc.h"
 #include "write.h"
 
 enum { LEFT, ADDRESS, OTHER };
@@ -30,17 +29,18 @@ static bool is_equal(const struct entry *a, const struct entry *b)
   return a->offset == b->offset && a->info == b->info && a->addend == b->addend;
 }
 
-static struct entry entry_of(const struct moved *m)
+static struct entry entry_of(const struct moved *m, uint64_t relative)
 {
-  return (struct entry){m->address, R_RELATIVE, m->value};
+  return (struct entry){m->address, relative, m->value};
 }
 
-static size_t find_moved(const struct moved *moved, size_t n, const struct entry *e)
+static size_t find_moved(const struct moved *moved, size_t n, const struct entry *e,
+                         uint64_t relative)
 {
   const size_t i = count_below(moved, n, sizeof *moved, offsetof(struct moved, address), e->offset);
   if (i == n)
     return n;
-  const struct entry wanted = entry_of(&moved[i]);
+  const struct entry wanted = entry_of(&moved[i], relative);
   return is_equal(&wanted, e) ? i : n;
 }
 
@@ -90,7 +90,7 @@ static void add_other(struct packer *p, const struct entry *e)
 }
 
 void entries_pack(struct bytes *out, const struct entry *was, size_t n, const struct entry *left,
-                  size_t n_left, struct moved *moved, size_t n_moved)
+                  size_t n_left, struct moved *moved, size_t n_moved, uint64_t relative)
 {
   struct packer p = {.out = out};
   for (size_t i = 0; i < n; i++) {
@@ -98,7 +98,7 @@ void entries_pack(struct bytes *out, const struct entry *was, size_t n, const st
     if (n_left && is_equal(left, &was[i])) {
       add(&p, LEFT);
       left++, n_left--;
-    } else if ((m = find_moved(moved, n_moved, &was[i])) < n_moved) {
+    } else if ((m = find_moved(moved, n_moved, &was[i], relative)) < n_moved) {
       add_address(&p, m);
       moved[m].listed = true;
     } else
@@ -114,7 +114,7 @@ struct unpacker {
   size_t n_left;
   struct moved *moved;
   size_t n_moved;
-  uint64_t next, last;
+  uint64_t relative, next, last;
 };
 
 static bool take_left(struct unpacker *u, struct entry *out, uint64_t n)
@@ -136,7 +136,7 @@ static bool take_addresses(struct unpacker *u, struct entry *out, uint64_t n)
   if (u->next > u->n_moved || n > u->n_moved - u->next)
     return false;
   for (; n--; u->next++) {
-    *out++ = entry_of(&u->moved[u->next]);
+    *out++ = entry_of(&u->moved[u->next], u->relative);
     u->moved[u->next].listed = true;
   }
   return true;
@@ -157,11 +157,11 @@ static bool take_others(struct unpacker *u, struct entry *out, uint64_t n)
 
 bool entries_unpack(struct entry *out, size_t room, size_t *n, const unsigned char *at,
                     const unsigned char *end, const struct entry *left, size_t n_left,
-                    struct moved *moved, size_t n_moved)
+                    struct moved *moved, size_t n_moved, uint64_t relative)
 {
   static bool (*const take[])(struct unpacker *, struct entry *, uint64_t) = {
       [LEFT] = take_left, [ADDRESS] = take_addresses, [OTHER] = take_others};
-  struct unpacker u = {at, end, left, n_left, moved, n_moved, 0, 0};
+  struct unpacker u = {at, end, left, n_left, moved, n_moved, relative, 0, 0};
   uint64_t run;
   for (*n = 0; u.at < end; *n += (size_t)run) {
     if (!get_uleb(&u.at, end, &run))

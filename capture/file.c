@@ -11,7 +11,6 @@
 #include <elfutils/libdwelf.h>
 
 #include "file.h"
-#include "machine.h"
 
 /* elf_errno clears what it returns, elf_errmsg(-1) does not: ask once. */
 int fail_elf(struct error *e, enum status status, const char *file, const char *what)
@@ -19,8 +18,6 @@ int fail_elf(struct error *e, enum status status, const char *file, const char *
   return fail(e, status, "%s: %s: %s", file, what, elf_errmsg(-1));
 }
 
-#define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
-#define NATIVE_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
 #define VERSION_INDEX 0x7fff /* of a versym; the highest bit is "hidden" */
 
 int file_damaged(const struct elf_file *f, const char *what)
@@ -34,12 +31,29 @@ static int truncated(const struct elf_file *f, const char *what)
               what);
 }
 
-static int foreign(const struct elf_file *f, const char *what, unsigned number)
+/* Those that are known, with commas between. */
+static char *machine_names(void)
 {
-  return fail(f->e, REFUSED,
-              "%s: is for another machine (%s %u); this turf is for " HOST_NAME
-              ": use the turf of that machine",
-              f->path, what, number);
+  struct bytes names = {0};
+  const struct machine *m;
+  for (size_t i = 0; (m = machine_at(i)); i++) {
+    put_bytes(&names, ", ", i ? 2 : 0);
+    put_bytes(&names, m->name, strlen(m->name));
+  }
+  put_bytes(&names, "", 1);
+  return (char *)names.at;
+}
+
+static int foreign(const struct elf_file *f, const unsigned char *ident, unsigned number)
+{
+  char *names = machine_names();
+  fail(f->e, REFUSED,
+       "%s: is for a machine that this turf does not know (e_machine %u, %u bits, %s-endian); it "
+       "knows %s: build the library for one of those",
+       f->path, number, ident[EI_CLASS] == ELFCLASS32 ? 32 : 64,
+       ident[EI_DATA] == ELFDATA2MSB ? "big" : "little", names);
+  free(names);
+  return -1;
 }
 
 int file_read(const struct elf_file *f, uint64_t offset, void *out, size_t n)
@@ -74,22 +88,27 @@ static int open_regular(struct elf_file *f)
   return 0;
 }
 
-/* Before libelf, which takes archives and other orders, too, and says less of what is wrong. */
+/* Before libelf, which takes archives and other orders, too, and says less of what is wrong: the start of the
+ * header, which all classes have in common, up to e_machine. */
 static int check_ident(struct elf_file *f)
 {
-  unsigned char ident[EI_NIDENT] = {0};
-  if (file_read(f, 0, ident, f->size < sizeof ident ? (size_t)f->size : sizeof ident))
+  enum { MACHINE = EI_NIDENT + 2, START = MACHINE + 2 };
+  unsigned char start[START] = {0};
+  if (file_read(f, 0, start, f->size < sizeof start ? (size_t)f->size : sizeof start))
     return -1;
-  if (memcmp(ident, ELFMAG, SELFMAG) != 0)
+  if (memcmp(start, ELFMAG, SELFMAG) != 0)
     return fail(f->e, REFUSED, "%s: is not an ELF file; name a library linked with -T urf.ld",
                 f->path);
-  if (f->size < sizeof ident)
+  if (f->size < sizeof start)
     return truncated(f, "the ELF header ends");
-  if (ident[EI_CLASS] != NATIVE_CLASS)
-    return foreign(f, "ELF class", ident[EI_CLASS]);
-  if (ident[EI_DATA] != NATIVE_DATA)
-    return foreign(f, "byte order", ident[EI_DATA]);
-  return 0;
+  const bool big = start[EI_DATA] == ELFDATA2MSB;
+  const unsigned number = (unsigned)start[MACHINE + !big] << 8 | start[MACHINE + big];
+  f->machine = machine_find(number, start[EI_CLASS], start[EI_DATA]);
+  if (!f->machine)
+    return foreign(f, start, number);
+  return f->size < (start[EI_CLASS] == ELFCLASS64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr))
+             ? truncated(f, "the ELF header ends")
+             : 0;
 }
 
 static bool inside(const struct elf_file *f, uint64_t offset, uint64_t n, size_t size)
@@ -103,13 +122,9 @@ static int check_header(struct elf_file *f)
   size_t n_sections;
   if (elf_version(EV_CURRENT) == EV_NONE)
     return fail_elf(f->e, SYSTEM, f->path, "cannot be read");
-  if (f->size < (NATIVE_CLASS == ELFCLASS64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-    return truncated(f, "the ELF header ends");
   f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
   if (!f->elf || !gelf_getehdr(f->elf, &f->ehdr))
     return file_damaged(f, elf_errmsg(-1));
-  if (f->ehdr.e_machine != NATIVE_MACHINE)
-    return foreign(f, "e_machine", f->ehdr.e_machine);
   if (elf_getphdrnum(f->elf, &f->n_segments) || elf_getshdrnum(f->elf, &n_sections))
     return file_damaged(f, elf_errmsg(-1));
   if (n_sections < f->ehdr.e_shnum) /* libelf has none when they are not all there */
@@ -214,7 +229,7 @@ static int count_by_hash(const struct elf_file *f, uint64_t *count)
   if (!gnu || gnu->d_size < 16)
     return 0;
   uint64_t n = gnu->d_size / 4, first = word_at(gnu, 1), last = 0;
-  uint64_t buckets = 4 + word_at(gnu, 2) * (uint64_t)(sizeof(void *) / 4);
+  uint64_t buckets = 4 + word_at(gnu, 2) * (uint64_t)(f->machine->class == ELFCLASS64 ? 2 : 1);
   uint64_t chains = buckets + word_at(gnu, 0);
   if (chains > n)
     return file_damaged(f, ".gnu.hash is too small");

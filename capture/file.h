@@ -14,6 +14,7 @@ struct elf_file {
   uint64_t size;
   Elf *elf;
   GElf_Ehdr ehdr;
+  const struct machine *machine;
   GElf_Phdr *segments;
   size_t n_segments;
   /* owned by elf, NULL when there is none */
@@ -29,7 +30,7 @@ struct dynsym {
   bool hidden;                /* not the default version of its name */
 };
 
-/* An ELF file of this machine that is as long as its headers say.  In case of failure, too, the
+/* An ELF file of a machine that turf knows, which is as long as its headers say.  In case of failure, too, the
  * caller closes it. */
 int file_open(struct elf_file *f, const char *path, struct error *e);
 void file_close(struct elf_file *f);

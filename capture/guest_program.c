@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "guest.h"
-#include "machine.h"
+#include "host_machine.h"
 #include "memory.h"
 
 enum { PAGE = 4096, UNIT = 4, GAP = 4 * UNIT };

@@ -27,7 +27,7 @@
 
 #include "format.h"
 #include "guest.h"
-#include "machine.h"
+#include "host_machine.h"
 #include "memory.h"
 #include "unwind_host.h"
 #include "world.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "json.h"
-#include "machine.h"
 
 enum { PAGE = 4096 };
 
@@ -217,7 +216,7 @@ static void print_text(FILE *f, const struct facts *x)
   const struct urf_note *note = x->note;
   ROW(f, "file", "%s, %ju bytes", lib->path, (uintmax_t)lib->file_size);
   ROW(f, "kind", "%s%s", kind_of(x), x->frozen ? ", initialised" : ", not initialised");
-  ROW(f, "machine", "%s, %s", MACHINE_NAME, libc_of(x));
+  ROW(f, "machine", "%s, %s", x->lib->machine->name, libc_of(x));
   ROW(f, "build-id", "%s", *lib->build_id ? lib->build_id : "none");
   ROW(f, "image", "0x%jx to 0x%jx", (uintmax_t)lib->lo, (uintmax_t)lib->hi);
   if (lib->preferred)
@@ -296,7 +295,7 @@ static void print_json(FILE *f, const struct facts *x)
   json_put(root, "kind", json_string(kind_of(x)));
   json_put(root, "frozen", json_boolean(x->frozen));
   json_put(root, "format", json_number(note->format));
-  json_put(root, "machine", json_string(MACHINE_NAME));
+  json_put(root, "machine", json_string(lib->machine->name));
   json_put(root, "libc", json_string(libc_of(x)));
   json_put(root, "build_id", json_string(lib->build_id));
   json_put(root, "low", json_address(lib->lo));

@@ -9,6 +9,22 @@
 #include "format.h"
 #include "util.h"
 
+/* machines.c: what differs between files of the machines that turf knows */
+
+struct machine {
+  uint16_t number;     /* e_machine */
+  uint8_t class, data; /* as in e_ident */
+  const char *name;    /* in messages */
+  const char *host;    /* in the names of host programs, as in uname -m */
+  /* types of relocations */
+  unsigned relative, symbolic, glob_dat, jump_slot, irelative, copy;
+};
+
+/* NULL when turf does not know it. */
+const struct machine *machine_find(unsigned number, unsigned class, unsigned data);
+/* All of them, from 0 on, up to a NULL. */
+const struct machine *machine_at(size_t i);
+
 /* read.c: what an ELF file says, without libelf types */
 
 enum libc { LIBC_GLIBC, LIBC_MUSL };
@@ -57,7 +73,7 @@ struct library {
   char *copied;    /* a variable that the dynamic linker copies into it, or NULL */
   bool moves;      /* it can be loaded at any address */
   bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
-  uint16_t machine;
+  const struct machine *machine;
   unsigned word;      /* bytes of a pointer */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
   uint64_t tls_size;  /* of its thread-local variables in a thread */

@@ -136,7 +136,8 @@ static int put_entries(struct writer *w, struct rebuild *r)
   o->n_left = w->rela.left / size;
   o->entries = w->tail.n;
   left = xcheck(rebuild_left(r));
-  entries_pack(&w->tail, was, n, left, (size_t)o->n_left, r->moved, r->n_moved);
+  entries_pack(&w->tail, was, n, left, (size_t)o->n_left, r->moved, r->n_moved,
+               w->lib->machine->relative);
   o->entries_size = w->tail.n - o->entries;
   o->cleared = is_cleared(w, r);
   free(was);

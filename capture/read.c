@@ -44,7 +44,7 @@ static int read_image(struct reader *r)
     return fail(r->f.e, REFUSED, "%s: is no shared library; link it with cc -shared ... -T urf.ld",
                 path);
   lib->moves = r->f.ehdr.e_type == ET_DYN;
-  lib->machine = r->f.ehdr.e_machine;
+  lib->machine = r->f.machine;
   lib->word = (unsigned)gelf_fsize(r->f.elf, ELF_T_ADDR, 1, EV_CURRENT);
   lib->file_size = r->f.size;
   lib->lo = UINT64_MAX;
@@ -277,7 +277,7 @@ static int read_table(struct reader *r)
   uint64_t offset;
   if (!(n->flags & URF_FROZEN))
     return 0;
-  if (n->machine != lib->machine || !n->align || n->align & (n->align - 1) ||
+  if (n->machine != lib->machine->number || !n->align || n->align & (n->align - 1) ||
       n->heap_end > n->table || n->table % 8)
     return damaged_note(r, "what the freeze put");
   if (lib->data_size < lib->region_size || file_at(&r->f, n->table, &offset) < n->table_size)

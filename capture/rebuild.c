@@ -137,10 +137,11 @@ static bool put_rela(struct rebuild *r)
   const size_t room = r->size / (3 * r->lib->word);
   struct entry *all = xalloc(room * sizeof *all);
   size_t n;
-  const bool ok = left &&
-                  entries_unpack(all, room, &n, list, list + o->entries_size, left,
-                                 (size_t)o->n_left, r->moved, r->n_moved) &&
-                  put_entries(r, all, n);
+  const bool ok =
+      left &&
+      entries_unpack(all, room, &n, list, list + o->entries_size, left, (size_t)o->n_left, r->moved,
+                     r->n_moved, r->lib->machine->relative) &&
+      put_entries(r, all, n);
   free(left);
   free(all);
   return ok;

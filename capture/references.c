@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "file.h"
-#include "reloc.h"
 
 static int compare_needs(const void *a, const void *b)
 {
@@ -103,9 +102,9 @@ static int add_reference(struct elf_file *f, struct library *lib, int symbol, ui
 }
 
 /* Not those of thread-local variables, whose places the dynamic linker allocates. */
-static bool is_link(int type)
+static bool is_link(const struct machine *m, unsigned type)
 {
-  return type == R_RELATIVE || type == R_GLOB_DAT || type == R_JUMP_SLOT || type == R_IRELATIVE;
+  return type == m->relative || type == m->glob_dat || type == m->jump_slot || type == m->irelative;
 }
 
 /* Which a frozen library has no more than the first entry of. */
@@ -139,26 +138,28 @@ static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64
   Elf_Data *table;
   GElf_Rela rela;
   struct dynsym sym;
+  const struct machine *m = f->machine;
   if (file_table(f, tag, size_tag, ELF_T_RELA, &table))
     return -1;
   for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
-    int type = (int)GELF_R_TYPE(rela.r_info), symbol = (int)GELF_R_SYM(rela.r_info);
-    bool symbolic = type == R_SYMBOLIC && symbol;
-    if ((type == R_JUMP_SLOT || type == R_COPIED) && file_dynsym(f, symbol, &sym))
+    const unsigned type = (unsigned)GELF_R_TYPE(rela.r_info);
+    const int symbol = (int)GELF_R_SYM(rela.r_info);
+    const bool symbolic = type == m->symbolic && symbol;
+    if ((type == m->jump_slot || type == m->copy) && file_dynsym(f, symbol, &sym))
       return -1;
-    if (type == R_COPIED)
+    if (type == m->copy)
       note_copy(lib, sym.name);
-    lib->irelative |= type == R_IRELATIVE || (type == R_JUMP_SLOT && is_ifunc(&sym.sym));
+    lib->irelative |= type == m->irelative || (type == m->jump_slot && is_ifunc(&sym.sym));
     const bool outside =
         rela.r_offset < lib->note.transient && !rela.r_addend && !in_init_array(f, rela.r_offset);
-    if ((symbolic || type == R_GLOB_DAT) &&
+    if ((symbolic || type == m->glob_dat) &&
         add_reference(f, lib, symbol, outside ? rela.r_offset : 0))
       return -1;
     struct slot *s = add_slot(lib, rela.r_offset,
-                              type == R_RELATIVE ? SLOT_RELATIVE
-                              : symbolic         ? SLOT_SYMBOL
-                                                 : SLOT_OTHER);
-    if (!s && (symbolic || is_link(type)) && !in_init_array(f, rela.r_offset) &&
+                              type == m->relative ? SLOT_RELATIVE
+                              : symbolic          ? SLOT_SYMBOL
+                                                  : SLOT_OTHER);
+    if (!s && (symbolic || is_link(m, type)) && !in_init_array(f, rela.r_offset) &&
         rela.r_offset < lib->note.transient)
       *PUSH(&lib->links) = rela.r_offset;
     if (s)

@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "machine.h"
 #include "trace.h"
 
 /* The host's end of the conversation; a number that does not depend on what turf has open. */
@@ -380,7 +379,7 @@ static char *host_path(const struct options *o, const struct library *lib)
   if (o->host)
     return realpath(o->host, NULL);
   char *dir = turf_lib_dir();
-  char *path = xprintf("%s/turf/host-" HOST_NAME "-%s", dir,
+  char *path = xprintf("%s/turf/host-%s-%s", dir, lib->machine->host,
                        lib->is_static           ? "static"
                        : lib->libc == LIBC_MUSL ? "musl"
                                                 : "glibc");

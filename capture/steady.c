@@ -18,8 +18,8 @@
 #include <sys/user.h>
 #include <unistd.h>
 
-#include "machine.h"
 #include "trace.h"
+#include "tracer.h"
 
 /* Ids of processes are below 2^22 (kernel, include/linux/threads.h: PID_MAX_LIMIT). */
 enum { NOBODY = (1 << 22) + 1234 };

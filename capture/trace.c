@@ -30,8 +30,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "machine.h"
 #include "trace.h"
+#include "tracer.h"
 
 /* User space that every kernel offers, less what the kernel itself likes to use at both ends. */
 #define LOWEST 0x100000000000u

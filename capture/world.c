@@ -26,7 +26,7 @@
 #include <wchar.h>
 
 #include "guest.h"
-#include "machine.h"
+#include "host_machine.h"
 #include "memory.h"
 #include "world.h"
 
@@ -198,11 +198,10 @@ static void add_priority(struct lines *l)
 /* What is the thread's own: modes of its floating-point unit, its locale, whether it can be cancelled. */
 static void add_thread(struct lines *l)
 {
-  uint16_t x87 = 0;
-  uint32_t sse = 0;
+  uint32_t control[2];
   int state = PTHREAD_CANCEL_ENABLE, type = PTHREAD_CANCEL_DEFERRED;
-  READ_FLOAT(x87, sse);
-  add(l, "float control %x %x", x87 & FLOAT_X87, (unsigned)sse & FLOAT_SSE);
+  read_float(control);
+  add(l, "float control %x %x", (unsigned)control[0], (unsigned)control[1]);
   if (uselocale((locale_t)0) != LC_GLOBAL_LOCALE)
     add(l, "locale of the thread: its own");
   (void)pthread_setcanceltype(type, &type);

@@ -119,13 +119,13 @@ struct moved {
 };
 
 /* Appends what entries_unpack needs.  left: those of them that are still there, in their order; moved: by
- * address; those that have an entry become listed. */
+ * address; those that have an entry become listed; relative: the info of such an entry. */
 void entries_pack(struct bytes *out, const struct entry *was, size_t n, const struct entry *left,
-                  size_t n_left, struct moved *moved, size_t n_moved);
+                  size_t n_left, struct moved *moved, size_t n_moved, uint64_t relative);
 /* The reverse: *n entries, at most room of them.  False when it is damaged. */
 bool entries_unpack(struct entry *out, size_t room, size_t *n, const unsigned char *at,
                     const unsigned char *end, const struct entry *left, size_t n_left,
-                    struct moved *moved, size_t n_moved);
+                    struct moved *moved, size_t n_moved, uint64_t relative);
 
 /* relr.c: RELR, as in the gABI */
 

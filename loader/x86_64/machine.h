@@ -1,4 +1,7 @@
 /* What the loader must know of x86-64 (System V psABI, AMD64 supplement). */
+#ifndef URF_MACHINE_H
+#define URF_MACHINE_H
+
 #define URF_MACHINE 62             /* EM_X86_64 */
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
@@ -24,3 +27,5 @@ static inline long machine_syscall6(long number, long a, long b, long c, long d,
                    : "rcx", "r11", "memory");
   return number;
 }
+
+#endif

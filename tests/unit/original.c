@@ -148,7 +148,7 @@ static void test_data(void)
 
 /* tables */
 
-enum { ENTRIES = 300 };
+enum { ENTRIES = 300, RELATIVE = 8 };
 
 static void test_entries(void)
 {
@@ -161,7 +161,7 @@ static void test_entries(void)
     moved[i] = (struct moved){DATA + 8 * i, i * i, false};
   for (size_t i = 0; i < n_moved; i++)
     if (draw(10))
-      all[n++] = (struct entry){moved[i].address, 8, moved[i].value};
+      all[n++] = (struct entry){moved[i].address, RELATIVE, moved[i].value};
   for (size_t more = draw(ENTRIES / 2); more--;)
     all[n++] = (struct entry){draw(2) ? draw(1000) : (uint64_t)0 - draw(1000),
                               draw(4) << 32 | draw(10), (uint64_t)0 - draw(3)};
@@ -172,25 +172,25 @@ static void test_entries(void)
     all[j] = e;
   }
   for (size_t i = 0; i < n; i++)
-    if (all[i].info != 8 || !draw(5))
+    if (all[i].info != RELATIVE || !draw(5))
       left[n_left++] = all[i];
-  entries_pack(&list, all, n, left, n_left, moved, n_moved);
+  entries_pack(&list, all, n, left, n_left, moved, n_moved, RELATIVE);
   bool listed[ENTRIES];
   for (size_t i = 0; i < n_moved; i++) {
     listed[i] = moved[i].listed;
     moved[i].listed = false;
   }
   MUST(entries_unpack(back, ENTRIES, &n_back, list.at, list.at + list.n, left, n_left, moved,
-                      n_moved));
+                      n_moved, RELATIVE));
   MUST(n_back == n && (!n || memcmp(back, all, n * sizeof *all) == 0));
   for (size_t i = 0; i < n_moved; i++)
     MUST(moved[i].listed == listed[i]);
   MUST(!n || !entries_unpack(back, n - 1, &n_back, list.at, list.at + list.n, left, n_left, moved,
-                             n_moved));
+                             n_moved, RELATIVE));
   for (int i = 0; i < 20 && list.n; i++) {
     list.at[draw(list.n)] = (unsigned char)draw(256);
     (void)entries_unpack(back, ENTRIES, &n_back, list.at, list.at + list.n, left, n_left, moved,
-                         n_moved);
+                         n_moved, RELATIVE);
   }
   free(list.at);
 }

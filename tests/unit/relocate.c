@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "loader.h"
-#include "../../loader/x86_64/machine.h" /* capture has one of that name */
+#include "machine.h"
 #include "unit.h"
 
 /* What the kernel refuses. */

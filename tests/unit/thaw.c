@@ -41,7 +41,7 @@ static struct file {
   char tail[8];
 } file = {.tail = "in file"}, good;
 
-#include "../../loader/x86_64/machine.h" /* capture has one of that name */
+#include "machine.h"
 #undef _GNU_SOURCE
 #define __urf_note file.note
 #define __urf_state file.state

@@ -1,21 +1,9 @@
-/* x86-64 as the freezer sees it: the registers of a stopped system call (ptrace(2), syscall(2)). */
-#ifndef TURF_MACHINE_H
-#define TURF_MACHINE_H
+/* x86-64 as the host program has to know it. */
+#ifndef TURF_HOST_MACHINE_H
+#define TURF_HOST_MACHINE_H
 
-#define NATIVE_MACHINE 62  /* EM_X86_64 */
-#define HOST_NAME "x86_64" /* in the names of the host programs */
-#define MACHINE_NAME "x86-64"
-#define REG_IP rip
-#define REG_SP rsp
-#define REG_RESULT rax
-#define REG_SYSCALL orig_rax
-#define REG_ARG1 rdi
-#define REG_ARG2 rsi
-#define REG_ARG3 rdx
-#define REG_ARG4 r10
-#define REG_ARG5 r8
-#define SYSCALL_ARCH AUDIT_ARCH_X86_64
-#define SYSCALL_TIME SYS_time /* which younger machines do without */
+#include <stdint.h>
+
 /* A request to valgrind (valgrind.h, which is in its manual, 3.1): what to do is in rax, the result, 0
  * elsewhere, in rdx; to a processor these turn rdi round once, and exchange a register with itself */
 #define VALGRIND_REQUEST(result, request)                                                          \
@@ -25,26 +13,17 @@
                    : "a"(request), "0"(0ul)                                                        \
                    : "cc", "memory")
 
-/* rdtsc and rdtscp (Intel SDM, volume 2), where prctl(PR_SET_TSC) makes them fault */
-#define COUNTER_INSTRUCTIONS                                                                       \
-  {                                                                                                \
-    {2, {0x0f, 0x31}},                                                                             \
-    {                                                                                              \
-      3,                                                                                           \
-      {                                                                                            \
-        0x0f, 0x01, 0xf9                                                                           \
-      }                                                                                            \
-    }                                                                                              \
-  }
-#define COUNTER_NAMES_CPU 3 /* the size of the one that also tells the CPU */
-#define REG_COUNTER_LOW rax
-#define REG_COUNTER_HIGH rdx
-#define REG_COUNTER_CPU rcx
 /* What a thread has asked of its floating-point units: rounding, precision, traps (psABI AMD64, 3.2.3),
  * without the flags of what has happened. */
-#define READ_FLOAT(x87, sse) __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(sse))
-#define FLOAT_X87 0x0f3fu
-#define FLOAT_SSE 0xffc0u
+static inline void read_float(uint32_t control[2])
+{
+  uint16_t x87 = 0;
+  uint32_t sse = 0;
+  __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(sse));
+  control[0] = x87 & 0x0f3fu;
+  control[1] = sse & 0xffc0u;
+}
+
 /* The thread pointer, by arch_prctl(2): ARCH_GET_FS, ARCH_SET_FS (asm/prctl.h).  No call of libc, which might
  * want the old one. */
 #define THREAD_POINTER_CALL(code, value)                                                           \

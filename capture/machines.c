@@ -1,0 +1,35 @@
+/* The machines that turf freezes libraries of: what differs between their files. */
+
+#include <elf.h>
+
+#include "library.h"
+
+/* The types of relocations that a dynamic linker meets, and that turf has to tell from others: psABI of each, "Relocation
+ * Types". */
+static const struct machine machines[] = {
+    {.number = EM_X86_64,
+     .class = ELFCLASS64,
+     .data = ELFDATA2LSB,
+     .name = "x86-64",
+     .host = "x86_64",
+     .relative = R_X86_64_RELATIVE,
+     .symbolic = R_X86_64_64,
+     .glob_dat = R_X86_64_GLOB_DAT,
+     .jump_slot = R_X86_64_JUMP_SLOT,
+     .irelative = R_X86_64_IRELATIVE,
+     .copy = R_X86_64_COPY},
+};
+enum { MACHINES = sizeof machines / sizeof *machines };
+
+const struct machine *machine_find(unsigned number, unsigned class, unsigned data)
+{
+  for (size_t i = 0; i < MACHINES; i++)
+    if (machines[i].number == number && machines[i].class == class && machines[i].data == data)
+      return &machines[i];
+  return NULL;
+}
+
+const struct machine *machine_at(size_t i)
+{
+  return i < MACHINES ? &machines[i] : NULL;
+}

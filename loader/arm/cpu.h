@@ -1,0 +1,2 @@
+/* The features of a arm CPU. */
+#include "hwcap.h"

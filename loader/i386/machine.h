@@ -1,0 +1,32 @@
+/* What the loader must know of i386 (System V psABI, Intel386 supplement). */
+#ifndef URF_MACHINE_H
+#define URF_MACHINE_H
+
+#define URF_MACHINE 3              /* EM_386 */
+#define URF_SIZE_T_MANGLED "j"     /* size_t is unsigned int */
+#define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
+#define URF_WORD "4"               /* bytes of a pointer */
+/* kernel, arch/x86/entry/syscalls/syscall_32.tbl; mmap2, whose offset counts pages */
+#define URF_SYS_MMAP 192
+#define URF_SYS_MUNMAP 91
+#define URF_SYS_MREMAP 163
+#define URF_SYS_MADVISE 219
+#define URF_SYS_CLOCK_GETTIME 265
+
+/* syscall(2), "Architecture calling conventions"; the sixth is in ebp, which the compiler may need */
+static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+  const long two[2] = {number, f};
+  long result;
+  __asm__ volatile("pushl %%ebp\n\t"
+                   "movl 4(%%eax), %%ebp\n\t"
+                   "movl (%%eax), %%eax\n\t"
+                   "int $0x80\n\t"
+                   "popl %%ebp"
+                   : "=a"(result)
+                   : "0"(two), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                   : "memory");
+  return result;
+}
+
+#endif

@@ -1,0 +1,2 @@
+/* The features of a s390x CPU. */
+#include "hwcap.h"
