@@ -260,15 +260,18 @@ static unsigned long count_tasks(void)
   return n;
 }
 
-/* A thread that has been joined may have a moment to go. */
+/* An emulator has threads of its own, before the program begins. */
+static unsigned long own_tasks;
+
+/* With the one that calls.  One that has been joined may have a moment to go. */
 static unsigned long count_threads(void)
 {
   unsigned long n = count_tasks();
-  for (int i = 0; i < 100 && n > 1; i++) {
+  for (int i = 0; i < 100 && n > own_tasks; i++) {
     usleep(1000);
     n = count_tasks();
   }
-  return n;
+  return n > own_tasks ? n - own_tasks + 1 : 1;
 }
 
 static void seal(void)
@@ -442,6 +445,7 @@ int main(int argc, char **argv)
   if (argc < 4)
     return 1;
   line_fd = atoi(argv[1]);
+  own_tasks = count_tasks();
   handshake.library = argv[2];
   const char *stacks = strchr(argv[3], ':');
   handshake.fall_back = strchr(argv[3], 'f') != NULL;

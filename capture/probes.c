@@ -184,6 +184,13 @@ static void use_texts(void)
   errno = -1;
 }
 
+/* The message is read twice, and then is gone, with what had it. */
+static void use_errors(void)
+{
+  (void)dlerror();
+  (void)dlerror();
+}
+
 /* What is computed once from the machine. */
 static int by_number(const void *a, const void *b)
 {
@@ -518,6 +525,7 @@ const struct probe probes[] = {
     {"printf", use_printf, PROBE_ANY},
     {"times", use_times, PROBE_ANY},
     {"texts", use_texts, PROBE_ANY},
+    {"errors", use_errors, PROBE_ANY},
     {"tables", use_tables, PROBE_ANY},
     {"threads", use_threads, PROBE_ANY},
     {"keys", make_keys, PROBE_ANY},

@@ -29,8 +29,12 @@ void signals_seal(void)
 {
   struct sigaction now[SIGNALS];
   unsigned n = 0;
-  if (sigaltstack(0, &stack))
-    stack.ss_flags = SS_DISABLE;
+  stack_t other; /* with padding, which need not be the same twice */
+  if (!sigaltstack(0, &other)) {
+    stack.ss_sp = other.ss_sp;
+    stack.ss_flags = other.ss_flags;
+    stack.ss_size = other.ss_size;
+  }
   for (int i = 1; i < SIGNALS; i++)
     if (HOST(sigaction)(i, 0, &now[i]))
       now[i].sa_handler = SIG_DFL; /* one that libc keeps for itself */

@@ -3,6 +3,8 @@
 #define TURF_HOST_MACHINE_H
 
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* A request to valgrind (valgrind.h, which is in its manual, 3.1): what to do is in rax, the result, 0
  * elsewhere, in rdx; to a processor these turn rdi round once, and exchange a register with itself */
@@ -59,5 +61,11 @@ enum { JUMP_SIZE = 12 };
     memcpy(code, "\x48\xb8--------\xff\xe0", JUMP_SIZE);                                           \
     memcpy((code) + 2, &target_, sizeof target_);                                                  \
   } while (0)
+
+/* clone(2), whose arguments have an order of their own on each machine: without a stack of its own. */
+static inline long machine_clone(long flags)
+{
+  return syscall(SYS_clone, flags, 0, 0, 0, 0);
+}
 
 #endif
