@@ -13,40 +13,57 @@ TESTS =
 BENCH =
 JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
+# turf runs on MACHINE; it freezes libraries of that and of all others for which there are cross compilers.
 MACHINE = x86_64
+CROSS = aarch64:aarch64-linux-gnu
 VERSION = 0.1
 
 B = build
 WERROR =
 STD = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-known = $(shell $(CC) $(1) -E -x c /dev/null >/dev/null 2>&1 && echo $(1))
+# known COMPILER FLAG...: those that it has
+known = $(foreach f,$(2),$(shell $(1) -Werror $f -c -x c /dev/null -o /dev/null 2>/dev/null && echo $f))
+# Names as in uname -m; compilers as Debian calls them, e.g. CC_aarch64, MUSL_CC_aarch64
+machine_of = $(firstword $(subst :, ,$(1)))
+triple_of = $(lastword $(subst :, ,$(1)))
+$(foreach c,$(CROSS),$(eval CC_$(call machine_of,$c) := $(shell command -v $(call triple_of,$c)-gcc)) \
+  $(eval NM_$(call machine_of,$c) = $(call triple_of,$c)-nm) \
+  $(eval OBJCOPY_$(call machine_of,$c) = $(call triple_of,$c)-objcopy))
+CC_$(MACHINE) = $(CC)
+MUSL_CC_$(MACHINE) = $(MUSL_CC)
+NM_$(MACHINE) = $(NM)
+OBJCOPY_$(MACHINE) = $(OBJCOPY)
+OTHERS = $(foreach c,$(CROSS),$(if $(CC_$(call machine_of,$c)),$(call machine_of,$c)))
+MACHINES = $(MACHINE) $(OTHERS)
+
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified or inlined calls, unwind tables for the exceptions that pass operator new.
-LOADER_FLAGS = $(STD) -O2 -fPIC -fno-builtin $(call known,-fno-tree-loop-distribute-patterns) \
-	-fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE -D__NO_INLINE__ -fexceptions $(call known,-fcf-protection) \
-	-ffunction-sections -Iloader -Iloader/$(MACHINE)
+loader_flags = $(STD) -O2 -fPIC -fno-builtin -fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE \
+	-D__NO_INLINE__ -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
+SOME_KNOW = -fno-tree-loop-distribute-patterns -fcf-protection -mno-outline-atomics
+$(foreach m,$(MACHINES),$(eval KNOWN_$m := $(call known,$(CC_$m),$(SOME_KNOW))))
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 # Static programs have another loader, of less code, with parts of it.
-PROGRAM_FLAGS = $(subst -O2 -fPIC,$(or $(call known,-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(LOADER_FLAGS))) -fno-asynchronous-unwind-tables \
+PROGRAM_FLAGS = $(subst -O2 -fPIC,$(or $(call known,-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(MACHINE)))) -fno-asynchronous-unwind-tables \
 	-Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 PROGRAM = static/start static/state static/heap static/fail relocate cpu
 # The host is a program of its own.
 HOST = capture/host.c capture/guest_library.c capture/world.c capture/memory.c capture/probes.c capture/unwind_host.c
 HOST_STATIC = capture/host.c capture/guest_program.c capture/world.c capture/unwind_host.c
+HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h loader/format.h
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
-HOSTS = glibc static $(if $(MUSL_CC),musl)
+# Where what is linked into libraries of a machine is, from $(B)/lib on
+place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
+HOSTS = turf/host-$(MACHINE)-static \
+	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
 
-SHARED = liburf.a urf_plain.o liburf.so liburf_shared.a urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
-	$(HOSTS:%=turf/host-$(MACHINE)-%)
+SHARED = liburf.a urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS)
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
-
-$(B)/loader/%.o: loader/%.c $(wildcard loader/*.h loader/$(MACHINE)/*.h) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(LOADER_FLAGS) -c $< -o $@
 
 $(B)/program/%.o: loader/%.c $(wildcard loader/*.h loader/*/*.h) Makefile
 	@mkdir -p $(@D)
@@ -59,35 +76,66 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
 GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+# OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
-	$(CC) -r -nostdlib $(filter-out %/static/stats.o,$^) -o $(1)
-	{ printf '%s\n' $(GLOBAL); $(NM) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
-	$(OBJCOPY) --keep-global-symbols=$(1).global $(1)
+	$(CC_$(2)) -r -nostdlib $(filter-out %/static/stats.o,$^) -o $(1)
+	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
+	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
 endef
+# ARCHIVE DIRECTORY MACHINE
 define ARCHIVE
-	$(call OBJECT,$(B)/$(1)/urf.o)
+	$(call OBJECT,$(B)/$(1)/urf.o,$(2))
 	rm -f $@
 	$(AR) rcsD $@ $(B)/$(1)/urf.o
 endef
 
-$(B)/lib/liburf_shared.a: $(LOADER:%=$(B)/loader/%.o)
-	$(call ARCHIVE,loader)
-
 # What few programs ask for is a member of its own.
 $(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(B)/program/static/stats.o
-	$(call ARCHIVE,program)
+	$(call ARCHIVE,program,$(MACHINE))
 	$(AR) rcsD $@ $(B)/program/static/stats.o
 
 # For linkers that read no script.
-$(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/%.o,$(subst state,plain,$(LOADER)))
-	$(call OBJECT,$(B)/loader/urf_plain.o)
+$(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/$(MACHINE)/%.o,$(subst state,plain,$(LOADER)))
+	$(call OBJECT,$(B)/loader/urf_plain.o,$(MACHINE))
 	cp $(B)/loader/urf_plain.o $@
 
-# What -lurf means is the linker's choice: with -static it looks for liburf.a only, else for this first.
-$(B)/lib/liburf.so: Makefile
+# Nothing else of the host may take the place of a library's symbol, and it brings its own unwinder, whose tables
+# musl-gcc would leave out.
+HOST_FLAGS = -Wl,--dynamic-list=$(B)/host.list -static-libgcc -Wl,--eh-frame-hdr
+
+$(B)/host.list:
 	@mkdir -p $(@D)
-	echo 'INPUT(-l:liburf_shared.a)' >$@
+	echo '{ urf_host_handshake; };' >$@
+
+# It goes on in a process that a program has taken over, with another thread pointer.
+$(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) $(HOST_HEADERS) $(wildcard capture/$(MACHINE)/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
+
+# machine_rules MACHINE: what libraries are linked with, and the hosts
+define machine_rules
+$(B)/loader/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/$(1)/*.h) Makefile
+	@mkdir -p $$(@D)
+	$$(CC_$(1)) $$(call loader_flags,$(1)) -c $$< -o $$@
+
+$(B)/lib/$(call place_of,$(1))liburf_shared.a: $$(LOADER:%=$(B)/loader/$(1)/%.o)
+	$$(call ARCHIVE,loader/$(1),$(1))
+
+# What -lurf means is the linker's choice: with -static it looks for liburf.a only, else for this first.
+$(B)/lib/$(call place_of,$(1))liburf.so: Makefile
+	@mkdir -p $$(@D)
+	echo 'INPUT(-l:liburf_shared.a)' >$$@
+
+$(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
+	@mkdir -p $$(@D)
+	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
+
+$(B)/lib/turf/host-$(1)-musl: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
+	@mkdir -p $$(@D)
+	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
+endef
+$(foreach m,$(MACHINES),$(eval $(call machine_rules,$m)))
 
 $(B)/lib/urf.ld: ldscripts/urf.ld
 	@mkdir -p $(@D)
@@ -108,27 +156,6 @@ $(B)/lib/cmake/urf/urf-config.cmake: ldscripts/urf-config.cmake
 $(B)/bin/turf: $(TURF:%=$(B)/capture/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(TURF_LIBS) -o $@
-
-# Nothing else of it may take the place of a library's symbol, and it brings its own unwinder, whose tables
-# musl-gcc would leave out.
-HOST_FLAGS = -Wl,--dynamic-list=$(B)/host.list -static-libgcc -Wl,--eh-frame-hdr
-
-$(B)/host.list:
-	@mkdir -p $(@D)
-	echo '{ urf_host_handshake; };' >$@
-
-$(B)/lib/turf/host-$(MACHINE)-glibc: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
-	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -ldl -o $@
-
-$(B)/lib/turf/host-$(MACHINE)-musl: $(HOST) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h $(B)/host.list Makefile
-	@mkdir -p $(@D)
-	$(MUSL_CC) $(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(MACHINE) $(HOST) $(HOST_FLAGS) -o $@
-
-# It goes on in a process that a program has taken over, with another thread pointer.
-$(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) capture/world.h capture/memory.h capture/unwind_host.h capture/guest.h $(wildcard capture/$(MACHINE)/*.h) loader/format.h Makefile
-	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
 
 # Found from each other's place, in $(B) and wherever they are put: PREFIX is written nowhere.
 TO = $(DESTDIR)$(PREFIX)

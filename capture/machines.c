@@ -18,6 +18,17 @@ static const struct machine machines[] = {
      .jump_slot = R_X86_64_JUMP_SLOT,
      .irelative = R_X86_64_IRELATIVE,
      .copy = R_X86_64_COPY},
+    {.number = EM_AARCH64,
+     .class = ELFCLASS64,
+     .data = ELFDATA2LSB,
+     .name = "aarch64",
+     .host = "aarch64",
+     .relative = R_AARCH64_RELATIVE,
+     .symbolic = R_AARCH64_ABS64,
+     .glob_dat = R_AARCH64_GLOB_DAT,
+     .jump_slot = R_AARCH64_JUMP_SLOT,
+     .irelative = R_AARCH64_IRELATIVE,
+     .copy = R_AARCH64_COPY},
 };
 enum { MACHINES = sizeof machines / sizeof *machines };
 

@@ -14,14 +14,14 @@ void cpu_features(uint32_t *words)
   cpu_all(words);
 }
 
-const char *cpu_lacks(const volatile uint32_t *words)
+void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why)
 {
   uint32_t here[CPU_WORDS];
-  if (!words[CPU_EDX]) /* leaf 1: there is no CPU without any of these */
-    return 0;
+  if (!words[CPU_ASKED] || libc != CPU_ASKS_LIBC)
+    return;
   cpu_features(here);
   for (unsigned i = 0; i < CPU_WORDS; i++)
     if (words[i] & ~here[i])
-      return cpu_name(i);
-  return 0;
+      *why = (struct reason){
+          "init may have seen features of the CPU that this one lacks, " CPU_WHERE, cpu_name(i)};
 }

@@ -198,7 +198,7 @@ enum urf_call_kind {
 
 /* The recipe is text: lines that end in NUL, each a word, a space and its argument.  With it turf
  * can run init again and knows what may differ then:
- *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM
+ *   init SYMBOL[:void]   env NAME=VALUE   cwd DIR   host PROGRAM   runner COMMAND
  *   layout by rehearsal  layout plain: WHY
  *   left N BYTES N BYTES   (allocations, as asked for; those of them with pointers)
  *   keep OFFSET SIZE     zero OFFSET SIZE   rethaw OFFSET SIZE   dead OFFSET

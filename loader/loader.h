@@ -288,10 +288,10 @@ struct arguments {
 };
 HIDDEN void fall_back(const struct image *image, const struct arguments *a);
 
-/* cpu.c: URF_CPU_WORDS words; the name of the first of them that has a feature which this CPU has not, or
- * NULL */
+/* cpu.c: URF_CPU_WORDS words; the second sets *why when one of them has a feature that this CPU has not.  On
+ * some machines libc has to be asked: it is called without it (libc 0), and once more when that is there. */
 HIDDEN void cpu_features(uint32_t *words);
-HIDDEN const char *cpu_lacks(const volatile uint32_t *words);
+HIDDEN void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why);
 
 /* stats.c: nanoseconds of CLOCK_MONOTONIC; the line of URF_DEBUG */
 HIDDEN uint64_t stats_clock(void);

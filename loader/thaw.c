@@ -78,8 +78,8 @@ static int fits(const struct image *image, struct reason *why, char digits[24])
     *why = (struct reason){
         "it was loaded at an address that differs from the linked one by no multiple of",
         decimal(digits, NOTE->align)};
-  else if ((why->which = cpu_lacks(NOTE->cpu)))
-    why->what = "init may have seen features of the CPU that this one lacks, in cpuid leaf";
+  else
+    cpu_holds(NOTE->cpu, 0, why);
   return !why->what;
 }
 
@@ -110,6 +110,7 @@ static void thaw(const struct arguments *a)
   S->owned_size = (uintptr_t)(NOTE->heap_end - NOTE->heap);
   host_prepare();
   struct urf_host *host = find_host();
+  cpu_holds(NOTE->cpu, 1, &why);
   if (host && host->fall_back)
     why.what = "turf looks at what happens then";
   if (why.what || !imports_hold(&image, &why)) {

@@ -44,11 +44,12 @@ void check(const struct image *image)
 
 static void check_fit(const struct image *image)
 {
-  const char *cpu = cpu_lacks(NOTE->cpu);
+  struct reason why = {0};
+  cpu_holds(NOTE->cpu, 0, &why);
   if (image->bias & (NOTE->flags & URF_FIXED ? -1 : (intptr_t)NOTE->align - 1))
     thaw_fail("was loaded at an address that it is not frozen for", "");
-  if (cpu)
-    thaw_fail("init may have seen features of the CPU that this one lacks, in cpuid leaf", cpu);
+  if (why.what)
+    thaw_fail(why.what, why.which);
 }
 
 static void protect(const struct image *image)

@@ -2,6 +2,9 @@
  * appendix E), and what of its state the kernel keeps (XCR0: SDM, volume 1, 13.3).  The masks leave out
  * what says nothing of instructions: topology, performance counters, virtual machines. */
 
+#define CPU_ASKS_LIBC 0
+#define CPU_WHERE "in cpuid leaf"
+
 enum { CPU_EAX, CPU_EBX, CPU_ECX, CPU_EDX, CPU_REGISTERS };
 
 static const struct cpu_leaf {
@@ -17,7 +20,8 @@ static const struct cpu_leaf {
 enum {
   CPU_LEAVES = sizeof cpu_leaves / sizeof *cpu_leaves,
   CPU_XCR0 = CPU_LEAVES * CPU_REGISTERS, /* behind the words of the leaves */
-  CPU_WORDS
+  CPU_WORDS,
+  CPU_ASKED = CPU_EDX /* leaf 1: there is no CPU without any of these */
 };
 
 /* In front of the instruction stands one that does nothing, by which turf knows the loader's own. */
