@@ -194,6 +194,8 @@ static void write_recipe(struct work *w)
     put_path(b, "cwd", o->cwd);
   if (o->host)
     put_path(b, "host", o->host);
+  if (o->runner)
+    put_line(b, "runner %s", o->runner);
   if (w->plain)
     put_line(b, "layout plain: %s", w->plain);
   else
@@ -542,6 +544,8 @@ static void recall(void *context, const char *word, const char *argument)
     o->cwd = argument;
   else if (strcmp(word, "host") == 0 && !o->host)
     o->host = argument;
+  else if (strcmp(word, "runner") == 0 && !o->runner)
+    o->runner = argument;
   else if (strcmp(word, "layout") == 0)
     o->laid_out = strcmp(argument, "by rehearsal") == 0;
 }

@@ -34,7 +34,10 @@ static const struct {
     {'s', false, "suggest", NULL, "print the policy that would accept what is found"},
     {'H', false, "host", "PROGRAM",
      "the process that loads the library (default: the one that\n"
-     "comes with turf, for the library's libc)"},
+     "comes with turf, for the library's machine and libc)"},
+    {'R', false, "runner", "COMMAND",
+     "how to start that process, for another machine's libraries;\n"
+     "split at spaces: 'qemu-aarch64 -L /usr/aarch64-linux-gnu'"},
     {'e', false, "env", "NAME=VALUE",
      "put it into the environment of init, which is empty; may be\n"
      "given again"},
@@ -122,7 +125,7 @@ static const struct command commands[] = {
      "cannot\n"
      "be the same in every process is listed, and refused unless a policy says otherwise.  Of a\n"
      "program init is what --init names, not main, which the frozen program goes on with.\n",
-     "oirpHecktFfMjvqh",
+     "oirpHRecktFfMjvqh",
      run_freeze,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"check",
@@ -130,7 +133,7 @@ static const struct command commands[] = {
      "INPUT",
      "do the same, short of writing",
      "Does everything that turf freeze does, short of writing.\n",
-     "irpsHecktFfMjvqh",
+     "irpsHRecktFfMjvqh",
      run_check,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"info",
@@ -147,7 +150,7 @@ static const struct command commands[] = {
      "hold a urf file against a fresh init",
      "Loads FILE, the output of turf freeze, and runs init again in the library it was made from,\n"
      "which is inside it; the two have to agree.\n",
-     "Htvqh",
+     "HRtvqh",
      run_verify,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"flags",
@@ -275,6 +278,11 @@ static int set_option(struct options *o, const struct command *c, int letter, co
   case 'p': o->policy = value; break;
   case 'H': o->host = value; break;
   case 'c': o->cwd = value; break;
+  case 'R':
+    o->runner = value;
+    if (!value[strspn(value, " ")])
+      return MISUSED(e, c, "%s is empty", "--runner");
+    break;
   case 'k': o->keep = value; break;
   case 's': o->suggest = true; break;
   case 'j': o->json = true; break;

@@ -15,7 +15,7 @@ struct options {
   const char *input, *output;
   LIST(const char *) inits; /* SYMBOL or SYMBOL:void */
   LIST(const char *) env;
-  const char *cwd, *host, *policy, *keep; /* NULL when not given */
+  const char *cwd, *host, *runner, *policy, *keep; /* NULL when not given */
   int runs;
   int time_limit; /* seconds per answer of a process, so per function of init */
   bool fixed;     /* the library is at its preferred base, always */
@@ -136,6 +136,8 @@ struct displacement {
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   int pid;             /* the process itself, not one that it starts */
+  bool emulated;       /* it is an emulator's, */
+  uint64_t next;       /* which will ask for that place when its program wants any */
   struct clock clock;
   LIST(struct placed) placed;
   LIST(struct made) made;

@@ -364,7 +364,8 @@ int process_read(struct process *p, void *out, size_t n, struct error *e)
 
 bool process_copy(struct process *p, uint64_t from, void *to, size_t n)
 {
-  return !p->o->host && !p->displaced.setting.memcheck && child_read(p->pid, from, to, n);
+  return !p->o->host && !p->o->runner && !p->displaced.setting.memcheck &&
+         child_read(p->pid, from, to, n);
 }
 
 uint64_t process_fault(const struct process *p)
@@ -400,6 +401,26 @@ static void become_memcheck(const char *host, char **host_argv, char **env)
   size_t n = 7;
   for (size_t i = 1; host_argv[i] && n < 15; i++)
     argv[n++] = host_argv[i];
+  execvpe(argv[0], (char **)(uintptr_t)argv, env);
+}
+
+/* The words of --runner, then the host.  qemu's emulators of user space give the process another name. */
+static void become_runner(const char *runner, const char *host, char **host_argv, char **env)
+{
+  enum { ROOM = 64 };
+  const char *argv[ROOM], *words = xstrdup(runner);
+  size_t n = 0;
+  for (char *word = strtok((char *)words, " "); word && n < ROOM / 2; word = strtok(NULL, " "))
+    argv[n++] = word;
+  const char *slash = strrchr(argv[0], '/');
+  if (strncmp(slash ? slash + 1 : argv[0], "qemu-", 5) == 0) {
+    argv[n++] = "-0";
+    argv[n++] = host_argv[0];
+  }
+  argv[n++] = host;
+  for (size_t i = 1; host_argv[i] && n < ROOM - 1; i++)
+    argv[n++] = host_argv[i];
+  argv[n] = NULL;
   execvpe(argv[0], (char **)(uintptr_t)argv, env);
 }
 
@@ -451,6 +472,9 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
   else if (d->setting.memcheck) {
     what = "valgrind, for --memcheck (Debian package valgrind)";
     become_memcheck(host, argv, env);
+  } else if (o->runner) {
+    what = o->runner;
+    become_runner(o->runner, host, argv, env);
   } else
     execve(host, argv, env);
   const bool few = errno == EBADF; /* what dup2(2) says of a descriptor beyond the limit */
@@ -504,6 +528,7 @@ struct process *process_start(const struct options *o, const struct library *lib
   p->doing = xstrdup("loading it");
   p->displaced = (struct displacement){.setting = *s,
                                        .fixed = o->fixed ? lib->preferred : 0,
+                                       .emulated = o->runner != NULL,
                                        .library = p->path,
                                        .reserved = lib->hi - lib->preferred + lib->align};
   trace_prepare(&p->displaced);

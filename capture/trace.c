@@ -213,13 +213,24 @@ static void note_stack(int tid, struct displacement *d)
       d->made.at[i].stack = true;
 }
 
+/* An emulator of user space (qemu, linux-user/mmap.c) first reserves what its program asks for, at whatever
+ * place the kernel gives, and goes on behind that the next time.  The program itself is the first; a hint that
+ * is not the next place has come from the program, such as where its break goes on. */
+static bool is_for_program(const struct displacement *d, const struct user_regs_struct *regs)
+{
+  const unsigned long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  return d->emulated && regs->REG_ARG3 == PROT_NONE && (regs->REG_ARG4 & flags) == flags &&
+         regs->REG_ARG1 && (!d->next || regs->REG_ARG1 == d->next);
+}
+
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
   char file[4096];
   file_of(pid, regs, file);
   const bool library = is_library(d, regs, file);
-  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library) ||
+  const bool next = is_for_program(d, regs);
+  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library && !next) ||
       regs->REG_ARG2 > HIGHEST - LOWEST)
     return;
   /* copies of the process that make experiments must not change where its own mappings are */
@@ -229,6 +240,8 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
                    : library && run_of(d) < 3 ? place_of_library(d)
                                               : place_of_mapping(d, step, regs->REG_ARG2,
                                                                  library ? d->setting.align : 4096);
+  if (next)
+    d->next = regs->REG_ARG1 + regs->REG_ARG2;
   if (own)
     *PUSH(&d->made) =
         (struct made){.lo = regs->REG_ARG1,
