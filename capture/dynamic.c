@@ -29,7 +29,7 @@ static Elf_Data *get_table(struct writer *w, const char *what, const struct part
 
 static int read_dynamic(struct writer *w)
 {
-  struct part whole = {0};
+  struct part whole = {0}, plt = {0};
   GElf_Dyn dyn;
   for (size_t i = 0; i < w->n_segments; i++)
     if (w->segments[i].p_type == PT_DYNAMIC)
@@ -43,12 +43,18 @@ static int read_dynamic(struct writer *w)
     switch (dyn.d_tag) {
     case DT_RELA: w->rela.address = dyn.d_un.d_ptr; break;
     case DT_RELASZ: w->rela.size = dyn.d_un.d_val; break;
+    case DT_JMPREL: plt.address = dyn.d_un.d_ptr; break;
+    case DT_PLTRELSZ: plt.size = dyn.d_un.d_val; break;
     case DT_RELR: w->relr.address = dyn.d_un.d_ptr; break;
     case DT_RELRSZ: w->relr.size = dyn.d_un.d_val; break;
     case DT_INIT_ARRAY: w->init.address = dyn.d_un.d_ptr; break;
     case DT_INIT_ARRAYSZ: w->init.size = dyn.d_un.d_val; break;
     default: break;
     }
+  /* gABI: it may be a part of the other, at its end; it stays where it is */
+  if (plt.size && plt.size <= w->rela.size &&
+      plt.address + plt.size == w->rela.address + w->rela.size)
+    w->rela.size -= plt.size;
   return 0;
 }
 
