@@ -15,7 +15,7 @@ JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
 # turf runs on MACHINE; it freezes libraries of that and of all others for which there are cross compilers.
 MACHINE = x86_64
-CROSS = aarch64:aarch64-linux-gnu
+CROSS = aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu
 VERSION = 0.1
 
 B = build
@@ -74,12 +74,13 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 	$(CC) $(TURF_FLAGS) $(CFLAGS) -c $< -o $@
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
-# names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
+# names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
+# of libgcc is in as well, which stands in front of it on command lines.
 GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
-	$(CC_$(2)) -r -nostdlib $(filter-out %/static/stats.o,$^) -o $(1)
+	$(CC_$(2)) -r -nostdlib $(filter-out %/static/stats.o,$^) -lgcc -o $(1)
 	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
 endef

@@ -53,7 +53,8 @@ int capture_displaced(const struct capture *a, const struct capture *b, bool fix
     if (!x->by && !(fixed && i == 0))
       status = fail(e, SYSTEM,
                     "%s is at the same address in two processes; set "
-                    "/proc/sys/kernel/randomize_va_space to 2",
+                    "/proc/sys/kernel/randomize_va_space to 2, or give --runner an emulator that "
+                    "lets the kernel choose addresses, as qemu does for machines of 64 bits",
                     x->what);
     for (size_t j = 0; j < i && !status; j++)
       if (m.list.at[j].by == x->by)

@@ -6,6 +6,7 @@
 
 /* The types of relocations that a dynamic linker meets, and that turf has to tell from others: psABI of each, "Relocation
  * Types". */
+#define NO_TYPE UINT32_MAX
 static const struct machine machines[] = {
     {.number = EM_X86_64,
      .class = ELFCLASS64,
@@ -29,6 +30,17 @@ static const struct machine machines[] = {
      .jump_slot = R_AARCH64_JUMP_SLOT,
      .irelative = R_AARCH64_IRELATIVE,
      .copy = R_AARCH64_COPY},
+    {.number = EM_RISCV,
+     .class = ELFCLASS64,
+     .data = ELFDATA2LSB,
+     .name = "riscv64",
+     .host = "riscv64",
+     .relative = R_RISCV_RELATIVE,
+     .symbolic = R_RISCV_64,
+     .glob_dat = NO_TYPE, /* that is R_RISCV_64, too */
+     .jump_slot = R_RISCV_JUMP_SLOT,
+     .irelative = R_RISCV_IRELATIVE,
+     .copy = R_RISCV_COPY},
 };
 enum { MACHINES = sizeof machines / sizeof *machines };
 

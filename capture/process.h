@@ -135,6 +135,7 @@ struct displacement {
   uint64_t fixed;      /* the address of the library, or 0 */
   const char *library; /* absolute path of the file that has a place of its own, see trace.c */
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
+  uint64_t image;      /* the same, without that */
   int pid;             /* the process itself, not one that it starts */
   bool emulated;       /* it is an emulator's, */
   uint64_t next;       /* which will ask for that place when its program wants any */

@@ -169,13 +169,14 @@ static void file_of(int pid, const struct user_regs_struct *regs, char name[4096
 }
 
 /* glibc asks for the library's file, or first for room that it finds an aligned place in; both with the
- * preferred base as a hint, if there is one. */
+ * preferred base as a hint, if there is one.  An emulator asks for room for the file, too. */
 static bool is_library(const struct displacement *d, const struct user_regs_struct *regs,
                        const char *file)
 {
   if (*file)
     return strcmp(file, d->library) == 0;
-  return regs->REG_ARG3 == PROT_NONE && regs->REG_ARG2 - d->reserved < 4096;
+  return regs->REG_ARG3 == PROT_NONE &&
+         (regs->REG_ARG2 - d->reserved < 4096 || (d->emulated && regs->REG_ARG2 - d->image < 4096));
 }
 
 /* The nth mapping of a file, or of that size, has the same number in each run, whatever else one of them maps:
@@ -229,12 +230,11 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   char file[4096];
   file_of(pid, regs, file);
   const bool library = is_library(d, regs, file);
-  const bool next = is_for_program(d, regs);
+  /* copies of the process that make experiments must not change where its own mappings are */
+  const bool own = is_thread_of(pid, d->pid), next = own && is_for_program(d, regs);
   if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library && !next) ||
       regs->REG_ARG2 > HIGHEST - LOWEST)
     return;
-  /* copies of the process that make experiments must not change where its own mappings are */
-  const bool own = is_thread_of(pid, d->pid);
   const uint64_t step = next_step(d, file, regs->REG_ARG2, own);
   regs->REG_ARG1 = library && d->fixed        ? d->fixed
                    : library && run_of(d) < 3 ? place_of_library(d)

@@ -2,10 +2,10 @@
 #ifndef URF_MACHINE_H
 #define URF_MACHINE_H
 
-#define URF_MACHINE 22         /* EM_S390 */
-#define URF_SIZE_T_MANGLED "m" /* size_t is unsigned long */
+#define URF_MACHINE 22             /* EM_S390 */
+#define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/s390/include/uapi/asm/signal.h) */
-#define URF_WORD "8"           /* bytes of a pointer */
+#define URF_WORD "8"               /* bytes of a pointer */
 /* kernel, arch/s390/kernel/syscalls/syscall.tbl */
 #define URF_SYS_MMAP 90
 #define URF_SYS_MUNMAP 91

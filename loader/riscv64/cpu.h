@@ -1,0 +1,2 @@
+/* The features of a riscv64 CPU. */
+#include "hwcap.h"
