@@ -20,6 +20,8 @@ int capture_unexpected(const struct library *lib, const char *line, struct error
 static int take_loaded(struct capture *c, const struct library *lib, struct error *e)
 {
   const char *line = process_line(c->process, e);
+  if (line && strcmp(line, "host") == 0) /* it has been started */
+    line = process_line(c->process, e);
   if (line && strncmp(line, "system ", 7) == 0)
     return fail(e, SYSTEM, "%s", line + 7);
   if (line && strncmp(line, "error ", 6) == 0)
@@ -350,7 +352,7 @@ static bool is_to_repeat(struct capture *c, struct error *e)
     return false;
   error_free(e);
   capture_free(c);
-  process_settle(2); /* that it is loaded, and what init came to */
+  process_settle(3); /* that it is there, and has loaded it, and what init came to */
   return true;
 }
 

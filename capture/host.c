@@ -446,6 +446,7 @@ int main(int argc, char **argv)
     return 1;
   line_fd = atoi(argv[1]);
   own_tasks = count_tasks();
+  SAY("host\n");
   handshake.library = argv[2];
   const char *stacks = strchr(argv[3], ':');
   handshake.fall_back = strchr(argv[3], 'f') != NULL;

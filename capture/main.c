@@ -98,7 +98,7 @@ static int run_verify(const struct options *o, struct error *e)
 
 static int run_flags(const struct options *o, struct error *e)
 {
-  char *dir = turf_lib_dir();
+  char *dir = turf_lib_dir(), *own = xprintf("%s/turf/%s", dir, o->input ? o->input : "");
   int status = 0;
   if (strpbrk(dir, " \t\n*?[,"))
     status = fail(e, SYSTEM,
@@ -107,8 +107,16 @@ static int run_flags(const struct options *o, struct error *e)
                   dir);
   else if (o->no_script)
     printf("%s/urf_plain.o\n", dir);
-  else
+  else if (!o->input)
     printf("-L%s -Wl,-T,%s/urf.ld\n", dir, dir);
+  else if (strchr(o->input, '/') || access(own, X_OK))
+    status = fail(e, SYSTEM,
+                  "%s: there is no liburf.a for that machine in %s/turf; build turf where gcc for "
+                  "it is installed (Debian: gcc-%s-linux-gnu)",
+                  o->input, dir, o->input);
+  else
+    printf("-L%s -L%s -Wl,-T,%s/urf.ld\n", own, dir, dir);
+  free(own);
   free(dir);
   return status;
 }
@@ -154,11 +162,12 @@ static const struct command commands[] = {
      run_verify,
      {DONE, REFUSED, USAGE, SYSTEM, MISMATCH, -1}},
     {"flags",
-     "",
-     NULL,
+     "[MACHINE]",
+     "MACHINE",
      "print the linker's options for turf",
      "Prints the options that make the linker use urf.ld: cc -shared ... $(turf flags), and\n"
-     "cc -static-pie ... $(turf flags) for a program\n",
+     "cc -static-pie ... $(turf flags) for a program.\n"
+     "For another machine than this: aarch64-linux-gnu-gcc -shared ... $(turf flags aarch64)\n",
      "nh",
      run_flags,
      {DONE, USAGE, SYSTEM, -1}},

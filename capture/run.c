@@ -35,6 +35,7 @@ struct process {
   bool ended, late;
   bool ahead;         /* has not been listened to since process_send */
   bool copied;        /* path is a temporary file */
+  bool started;       /* the host program has said something */
   char *path, *doing; /* the library that it loads, what it is busy with */
   size_t at, n;       /* what is unread in buffer */
   char buffer[BUFFER];
@@ -184,7 +185,12 @@ static int fail_ended(struct process *p, struct error *e)
       poll(NULL, 0, 10);
   }
   char *said = told(p);
-  if (p->late)
+  if (!p->started && !p->late && p->o->runner)
+    fail(e, SYSTEM,
+         "%s: the command of --runner (%s) ended before the host program had begun; does it run "
+         "programs of %s, with their libc?%s",
+         p->lib->path, p->o->runner, p->lib->machine->name, said);
+  else if (p->late)
     fail(e, REFUSED, "%s: %s did not end within %d s; allow more with --time-limit SECONDS%s",
          p->lib->path, p->doing, p->o->time_limit, said);
   else if (p->ended && WIFSIGNALED(p->status))
@@ -283,6 +289,7 @@ const char *process_line(struct process *p, struct error *e)
   for (;;) {
     char *line = p->buffer + p->at, *end = memchr(line + looked, '\n', p->n - looked);
     if (end) {
+      p->started = true;
       *end = 0;
       p->at += (size_t)(end - line) + 1;
       p->n -= (size_t)(end - line) + 1;
@@ -443,14 +450,31 @@ static char *letters_of(const struct options *o, const struct setting *s)
                  s->stacks ? ":" : "", s->stacks ? s->stacks : "");
 }
 
-/* The child, up to execve(2).  What fails is told over the socket. */
-static _Noreturn void become_host(const struct options *o, const char *host, const char *path,
-                                  const struct displacement *d, int socket, int output)
+/* What helps when the child could not become the host program, or become what shall run it. */
+static char *cure_of(const struct process *p, int error, bool host)
 {
+  if (error == EBADF) /* what dup2(2) says of a descriptor beyond the limit */
+    return xstrdup("; it has to have descriptor 200: allow more of them (ulimit -n)");
+  if (error == ENOENT && p->o->runner)
+    return xstrdup(
+        "; install what --runner names (qemu-...: Debian package qemu-user), or name another");
+  if (error == ENOEXEC && host)
+    return xprintf(
+        "; it is a program for %s: give --runner what runs those, such as 'qemu-%s -L DIRECTORY'"
+        " with the directory that has their libc",
+        p->lib->machine->name, p->lib->machine->host);
+  return xstrdup("");
+}
+
+/* The child, up to execve(2).  What fails is told over the socket. */
+static _Noreturn void become_host(const struct process *p, const char *host, int socket, int output)
+{
+  const struct options *o = p->o;
+  const struct displacement *d = &p->displaced;
   /* name and number of arguments are the process's own: what init makes of them has to differ */
   const unsigned arguments = d->setting.steady ? 1 : d->setting.seed;
   char *argv[8] = {xprintf("host-%u", arguments + (d->setting.varied == THING_NAME)),
-                   xprintf("%d", HOST_FD), (char *)path, letters_of(o, &d->setting)};
+                   xprintf("%d", HOST_FD), p->path, letters_of(o, &d->setting)};
   for (unsigned i = 0; i < arguments % 4; i++)
     argv[4 + i] = (char *)"-";
   char **env = xalloc((o->env.n + 1) * sizeof *env);
@@ -477,11 +501,10 @@ static _Noreturn void become_host(const struct options *o, const char *host, con
     become_runner(o->runner, host, argv, env);
   } else
     execve(host, argv, env);
-  const bool few = errno == EBADF; /* what dup2(2) says of a descriptor beyond the limit */
+  char *cure = cure_of(p, errno, what == host);
   const char *why = strerror(errno);
   const int to = fcntl(socket, F_GETFD) < 0 ? HOST_FD : socket; /* it may be closed by now */
-  dprintf(to, "system %s: %s%s\n", what, why,
-          few ? "; it has to have descriptor 200: allow more of them (ulimit -n)" : "");
+  dprintf(to, "system %s: %s%s\n", what, why, cure);
   _exit(1);
 }
 
@@ -498,8 +521,7 @@ static int launch(struct process *p, const char *host, struct error *e)
     /* a descriptor that stands where the host's shall go is moved out of the way, if it can be */
     int socket = fcntl(pair[1], F_DUPFD_CLOEXEC, HOST_FD + 1),
         output = fcntl(p->output, F_DUPFD_CLOEXEC, HOST_FD + 1);
-    become_host(p->o, host, p->path, &p->displaced, socket < 0 ? pair[1] : socket,
-                output < 0 ? p->output : output);
+    become_host(p, host, socket < 0 ? pair[1] : socket, output < 0 ? p->output : output);
   }
   close(pair[1]);
   p->displaced.pid = p->pid;
@@ -530,7 +552,8 @@ struct process *process_start(const struct options *o, const struct library *lib
                                        .fixed = o->fixed ? lib->preferred : 0,
                                        .emulated = o->runner != NULL,
                                        .library = p->path,
-                                       .reserved = lib->hi - lib->preferred + lib->align};
+                                       .reserved = lib->hi - lib->preferred + lib->align,
+                                       .image = lib->hi - lib->preferred};
   trace_prepare(&p->displaced);
   p->next = all;
   all = p;
@@ -541,8 +564,8 @@ struct process *process_start(const struct options *o, const struct library *lib
   else if ((!host && (errno = cause, true)) || access(host, X_OK))
     fail_errno(e, host ? host : o->host,
                o->host ? "--host"
-                       : "there is no host program for the library's libc (build turf "
-                         "where that libc's compiler is installed, or use --host)");
+                       : "there is no host program for the library's machine and libc (build turf "
+                         "where a compiler for those is installed, or use --host)");
   else if (!(o->host && library_same_libc(lib, host, e)) && !launch(p, host, e)) {
     free(host);
     return p;
