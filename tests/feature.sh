@@ -3,7 +3,7 @@
 #   a   linked without turf      b   linked with it      c   b, frozen
 #   d   c where it finds that it cannot be used frozen: it runs init itself
 # Lines in the source's leading comment:
-#   // cflags: FLAG...           // ldflags: FLAG...     also ldflags-bfd: and ldflags-lld:
+#   // cflags: FLAG...           // ldflags: FLAG...     also cflags-MACHINE:, ldflags-bfd: and ldflags-lld:
 #   // dep: NAME                 link with libNAME.so, built from feature/dep/NAME.c
 #   // freeze: ARGUMENT...       of turf freeze
 #   // base: ADDRESS             where every load of c has to be
@@ -26,7 +26,7 @@ for dep in $(header dep); do
 done
 object=library.o
 case $source in *.cc) object=library.cc.o ;; esac
-$cc $WARN -O2 -fPIC -D_GNU_SOURCE -I"$here/feature" $(header cflags) -c "$source" -o $object
+$cc $WARN -O2 -fPIC -D_GNU_SOURCE -I"$here/feature" $(header cflags) $(header "cflags-${MACHINE:-x86_64}") -c "$source" -o $object
 build_plain a.so $object -- $ldflags
 build_lib b.so $object -- $ldflags
 set +f

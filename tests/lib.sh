@@ -1,6 +1,7 @@
 # What every shell test has at hand; sourced, after tests/run has set
 #   TURF LIBDIR         the command and the directory of liburf.a and urf.ld
 #   CONFIG CC LD LIBC   gcc-bfd-glibc and its three parts
+#   MACHINE TRIPLE RUNNER   of another machine: its name, that of its tools, how its programs are run; else ""
 #   CC_CMD CXX_CMD LD_FLAG
 #   WORK                an empty directory, which is the current one
 # shellcheck shell=sh disable=SC2034,SC2086,SC2154
@@ -29,14 +30,22 @@ need() {
   done
 }
 
-# TURF_LINK: what makes a turf library of one; BASE_FLAG: what an address stands behind that it shall have
-TURF_LINK="-L$LIBDIR -T urf.ld" BASE_FLAG=-Wl,--image-base=
+# TURF_FLAGS: what makes a turf library of one; BASE_FLAG: what an address stands behind that it shall have
+TURF_FLAGS="-L$LIBDIR -T urf.ld" BASE_FLAG=-Wl,--image-base=
+[ -z "$MACHINE" ] || TURF_FLAGS="-L$LIBDIR/turf/$MACHINE $TURF_FLAGS"
 case $LD in
 bfd) BASE_FLAG=-Wl,-Ttext-segment= ;;
 lld) need ld.lld=lld ;;
-mold) need ld.mold=mold && TURF_LINK=$LIBDIR/urf_plain.o ;; # it reads no script
+mold) need ld.mold=mold && TURF_FLAGS=$LIBDIR/urf_plain.o ;; # it reads no script
 esac
-case $LIBC in musl) need musl-gcc=musl-tools ;; *) need "$CC_CMD" ;; esac
+case $LIBC-$MACHINE in
+musl-) need musl-gcc=musl-tools ;;
+*-) need "$CC_CMD" ;;
+*)
+  need "$CC_CMD=gcc-$TRIPLE" "${RUNNER%% *}=qemu-user"
+  [ -f "$LIBDIR/turf/$MACHINE/liburf.a" ] || skip "turf was built without $CC_CMD"
+  ;;
+esac
 
 # compiler FILE: the command that compiles or links it
 compiler() {
@@ -65,7 +74,7 @@ link_lib() {
 }
 
 # build_lib OUT SOURCE... [-- FLAG...]: a turf library; build_plain: the same without turf
-build_lib() { link_lib "$TURF_LINK" "$@"; }
+build_lib() { link_lib "$TURF_FLAGS" "$@"; }
 build_plain() { link_lib '' "$@"; }
 
 # fixed_elsewhere FROZEN OUT: so that it finds, wherever it is loaded, that it is not where it was frozen
@@ -76,6 +85,19 @@ fixed_elsewhere() {
   printf '\003' | dd of="$2" bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
 }
 
+# through_runner PROGRAM PLACE: moves it there, and puts a script that runs it in its place; what is preloaded
+# is for the program, not for its emulator, and another stack has everything behind it at other addresses
+through_runner() {
+  mv "$1" "$2"
+  cat >"$1" <<END
+#!/bin/sh
+preload=\${LD_PRELOAD:-}
+unset LD_PRELOAD
+exec $RUNNER -s \$((8388608 + \$\$ % 1000 * 65536)) \${preload:+-E LD_PRELOAD="\$preload"} "$2" "\$@"
+END
+  chmod +x "$1"
+}
+
 # build_driver [OUT]: $DRIVER is the program of driver.c, $HOST a library to preload, see host.c; one
 # per configuration and run
 build_driver() {
@@ -84,6 +106,7 @@ build_driver() {
     $CC_CMD $LD_FLAG -O1 $WARN "$TESTS/driver.c" -o "$WORK/driver" -pthread -ldl
     $CC_CMD $LD_FLAG -shared -fPIC $WARN -I"$TESTS/../loader" "$TESTS/host.c" -o "$WORK/host.so"
     mv "$WORK/host.so" "$RUN/host-$CONFIG.so"
+    [ -z "$RUNNER" ] || through_runner "$WORK/driver" "$DRIVER.real"
     mv "$WORK/driver" "$DRIVER"
   fi
   [ $# -eq 0 ] || cp "$DRIVER" "$1"
@@ -97,6 +120,7 @@ freeze() {
   fi
   in=$1 out=$2
   shift 2
+  [ -z "$RUNNER" ] || set -- "$@" --runner "$RUNNER"
   "$TURF" freeze "$in" -o "$out" "$@" || fail "turf freeze ended with status $?"
 }
 

@@ -1,4 +1,5 @@
 // Anonymous mappings: partly unmapped, moved, grown, shrunk, discarded.
+// not: emulated qemu says of any advice (madvise) that it has been taken
 // cflags: -Wno-unused-parameter
 #include <sys/mman.h>
 

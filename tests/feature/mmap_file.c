@@ -1,4 +1,5 @@
 // Private mappings of files: their bytes are those of the freeze, whatever becomes of the file.
+// not: emulated qemu says of any advice (madvise) that it has been taken, such as what tells protected pages
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>

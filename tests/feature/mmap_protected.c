@@ -1,5 +1,6 @@
 // Mappings that are moved to a given place, discarded while inaccessible, mapped over, and asked for
 // at an address that is taken.
+// not: emulated qemu says of any advice (madvise) that it has been taken
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -1,4 +1,5 @@
 // A function in several versions, chosen by processor with libgcc's help before any constructor runs.
+// not: emulated the clones are for CPUs of x86
 // only: glibc musl has no indirect functions
 #include "feature.h"
 
