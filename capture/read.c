@@ -314,8 +314,14 @@ int library_same_libc(const struct library *lib, const char *program, struct err
   struct elf_file f;
   bool needs = false;
   int result = 0;
-  const enum libc libc = file_open(&f, program, &unread) ? lib->libc : libc_of(&f, &needs);
-  if (lib->needs_libc && needs && libc != lib->libc)
+  const bool read = !file_open(&f, program, &unread);
+  const enum libc libc = read ? libc_of(&f, &needs) : lib->libc;
+  if (read && f.machine != lib->machine)
+    result = fail(e, REFUSED,
+                  "%s: is for %s, and --host %s for %s, which cannot load it: name a program for "
+                  "%s, or none",
+                  lib->path, lib->machine->name, program, f.machine->name, lib->machine->name);
+  else if (lib->needs_libc && needs && libc != lib->libc)
     result =
         fail(e, REFUSED,
              "%s: is for %s, and --host %s for %s, whose dynamic linker cannot load it: name a "

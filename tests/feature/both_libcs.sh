@@ -61,7 +61,7 @@ gcc -O1 $WARN main.c -o glibc -ldl
 musl-gcc -O1 $WARN main.c -o musl
 build_lib b.so library.c -- -nostdlib
 ! readelf -d b.so | grep NEEDED || fail "it needs another library"
-for host in "$LIBDIR"/turf/host-*-glibc "$LIBDIR"/turf/host-*-musl; do
+for host in "$LIBDIR"/turf/host-x86_64-glibc "$LIBDIR"/turf/host-x86_64-musl; do
   freeze b.so c.so --host "$host"
   for libc in glibc musl; do
     run ./$libc ./c.so >out.txt

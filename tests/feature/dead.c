@@ -1,5 +1,6 @@
 // Pointers to what is gone: frames, stacks of threads that have ended, mappings that were given back.
 // They are compared with null, and never followed.
+// not: emulated which mapping of the emulator is the stack of a thread is not known
 #include "feature.h"
 #include <dlfcn.h>
 #include <pthread.h>

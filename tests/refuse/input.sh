@@ -80,7 +80,7 @@ patch_byte 4 001            # a file of 32-bit class
 refused patched.so patched.so
 patch_byte 5 002            # of the other byte order
 refused patched.so patched.so
-patch_byte 18 363           # for another machine
+patch_byte 18 002           # for another machine
 refused patched.so patched.so
 patch_byte 16 001           # an object file
 refused patched.so patched.so
@@ -137,7 +137,7 @@ case $LIBC in musl)
   refused "target_clones" ifunc.so
   ;;
 esac
-host=$(echo "$LIBDIR"/turf/host-*-$other)
+host=$LIBDIR/turf/host-x86_64-$other
 refused "is for $LIBC, and --host" b.so --host "$host"
 
 # few descriptors
