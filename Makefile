@@ -35,6 +35,11 @@ NM_$(MACHINE) = $(NM)
 OBJCOPY_$(MACHINE) = $(OBJCOPY)
 OTHERS = $(foreach c,$(CROSS),$(if $(CC_$(call machine_of,$c)),$(call machine_of,$c)))
 MACHINES = $(MACHINE) $(OTHERS)
+# For others than this one Debian has the library (musl-dev:arm64), and no musl-gcc: one is made after this machine's.
+MUSL_SPECS = /usr/lib/x86_64-linux-musl/musl-gcc.specs
+# What libgcc has for atomics asks glibc what the CPU can do.
+$(foreach m,$(OTHERS),$(if $(and $(wildcard /usr/lib/$m-linux-musl/libc.so),$(wildcard $(MUSL_SPECS))), \
+  $(eval MUSL_CC_$m = $(B)/musl-gcc-$m)))
 
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified or inlined calls, unwind tables for the exceptions that pass operator new.
@@ -114,6 +119,13 @@ $(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) $(HOST_HEADERS) $(wildcard 
 	@mkdir -p $(@D)
 	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
 
+$(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
+	@mkdir -p $(@D)
+	sed 's/x86_64/$*/g' $< >$@.specs
+	printf '#!/bin/sh\nexec %s "$$@" -specs %s %s\n' $(CC_$*) $(abspath $@).specs \
+	  "$(call known,$(CC_$*),-mno-outline-atomics)" >$@
+	chmod +x $@
+
 # machine_rules MACHINE: what libraries are linked with, and the hosts
 define machine_rules
 $(B)/loader/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/$(1)/*.h) Makefile
@@ -132,7 +144,7 @@ $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1
 	@mkdir -p $$(@D)
 	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
 
-$(B)/lib/turf/host-$(1)-musl: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
+$(B)/lib/turf/host-$(1)-musl: $$(filter $(B)/%,$$(MUSL_CC_$(1))) $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
 	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
 endef

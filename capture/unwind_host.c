@@ -3,6 +3,7 @@
 
 #include <link.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unwind.h>
 
 #include "unwind_host.h"
@@ -51,7 +52,13 @@ void unwind_each(void (*f)(size_t allocation, const uintptr_t *frames, size_t n)
 }
 
 #ifndef __GLIBC__
-/* A libgcc that was built for glibc asks for this (dlfcn.h there), which musl has not. */
+/* A libgcc that was built for glibc asks for these, which musl has not: sys/auxv.h (for aarch64), dlfcn.h. */
+unsigned long __getauxval(unsigned long type);
+unsigned long __getauxval(unsigned long type)
+{
+  return getauxval(type);
+}
+
 struct dl_find_object {
   unsigned long long flags;
   void *start, *end;

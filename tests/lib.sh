@@ -42,8 +42,10 @@ case $LIBC-$MACHINE in
 musl-) need musl-gcc=musl-tools ;;
 *-) need "$CC_CMD" ;;
 *)
-  need "$CC_CMD=gcc-$TRIPLE" "${RUNNER%% *}=qemu-user"
-  [ -f "$LIBDIR/turf/$MACHINE/liburf.a" ] || skip "turf was built without $CC_CMD"
+  need "$TRIPLE-gcc=gcc-$TRIPLE" "${RUNNER%% *}=qemu-user"
+  [ -f "$LIBDIR/turf/$MACHINE/liburf_shared.a" ] || skip "turf was built without $TRIPLE-gcc"
+  [ -f "$LIBDIR/turf/host-$MACHINE-$LIBC" ] ||
+    skip "turf was built without a $LIBC for $MACHINE (Debian package musl-dev:arm64 and the like)"
   ;;
 esac
 

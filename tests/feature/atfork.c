@@ -1,4 +1,5 @@
 // Handlers that init registered for fork.
+// machines: yes
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>

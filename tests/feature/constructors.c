@@ -1,4 +1,5 @@
 // Constructors of several priorities: they have run once, in order, before init.
+// machines: yes
 #include "feature.h"
 
 static char order[16];

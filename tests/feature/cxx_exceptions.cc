@@ -1,4 +1,5 @@
 // Exceptions: thrown during init, then through frozen objects, and one that init has kept.
+// machines: yes
 // only: glibc there is no C++ compiler for musl in Debian
 // ldflags: -static-libstdc++ -static-libgcc
 #include <stdexcept>

@@ -1,4 +1,5 @@
 // Every form of operator new and delete.
+// machines: yes
 // only: glibc there is no C++ compiler for musl in Debian
 // not: mold an object comes before the static C++ library there, so a failing new finds nothing to throw with
 // cflags: -std=c++17 -fno-builtin -fsized-deallocation

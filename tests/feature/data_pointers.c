@@ -1,4 +1,5 @@
 // Initialised data that points to data, to constants and into the middle of things.
+// machines: yes
 #include "feature.h"
 
 struct node {

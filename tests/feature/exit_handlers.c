@@ -1,4 +1,5 @@
 // What init registers with atexit is called when the library goes, in reverse order.
+// machines: yes
 #include "feature.h"
 
 static char *name;

@@ -1,4 +1,5 @@
 // Every call that allocates, with the sizes and alignments that are easily got wrong.
+// machines: yes
 // cflags: -fno-builtin
 #include <malloc.h>
 

@@ -1,4 +1,5 @@
 // Data and functions of another library, with and without an offset.
+// machines: yes
 // dep: other
 #include "feature.h"
 

@@ -1,4 +1,5 @@
 // Pointers to functions of libc, in initialised data, stored by init, and inside structures.
+// machines: yes
 #include <ctype.h>
 
 #include "feature.h"

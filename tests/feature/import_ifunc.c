@@ -1,4 +1,5 @@
 // Functions that libc chooses by processor: the pointer is not the symbol's address.
+// machines: yes
 // only: glibc musl has no indirect functions
 // cflags: -fno-builtin
 #include "feature.h"

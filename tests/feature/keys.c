@@ -1,5 +1,6 @@
 // Thread-specific data: the keys that init made are there, apart from the process's own, with the
 // value that init set for the thread that loads the library.
+// machines: yes
 // ldflags: -Wl,-z,nodelete
 #include <pthread.h>
 

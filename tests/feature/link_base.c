@@ -1,4 +1,5 @@
 // A preferred base, where the library needs no relocation.
+// machines: yes
 // ldflags-bfd: -Wl,-Ttext-segment=0x123400000000
 // ldflags-lld: -Wl,--image-base=0x123400000000
 // not: mold it gives libraries no base

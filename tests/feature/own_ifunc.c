@@ -1,4 +1,5 @@
 // An indirect function of the library's own.
+// machines: yes
 // only: glibc musl has no indirect functions
 #include "feature.h"
 

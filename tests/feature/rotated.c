@@ -1,4 +1,5 @@
 // Pointers in disguise that keep all of their bits: rotated by any count, shifted without a loss.
+// machines: yes
 #include "feature.h"
 
 enum { BITS = 8 * sizeof(uintptr_t) };

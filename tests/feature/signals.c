@@ -1,4 +1,5 @@
 // What init said about signals.
+// machines: yes
 // ldflags: -Wl,-z,nodelete
 #include <signal.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Memory that libc allocates on its own behalf and the library has to free.
+// machines: yes
 // cflags: -Wno-unused-result -fno-builtin
 #include <stdarg.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // Blocks that init made are freed and enlarged by several threads at once.
+// machines: yes
 // ldflags: -pthread
 // cflags: -fno-builtin
 #include <pthread.h>

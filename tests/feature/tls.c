@@ -1,4 +1,5 @@
 // Thread-local variables that init leaves alone keep their initial values in every thread.
+// machines: yes
 #include <pthread.h>
 
 #include "feature.h"

@@ -1,4 +1,5 @@
 // Pointers at addresses that no pointer type would have.
+// machines: yes
 #include "feature.h"
 
 struct __attribute__((packed)) record {
