@@ -24,11 +24,6 @@
 #include "tracer.h"
 
 #define SECOND ((int64_t)1000000000)
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define IF(test, value, then, otherwise)                                                           \
-  BPF_JUMP(BPF_JMP | BPF_##test | BPF_K, value, then, otherwise)
-#define TRACE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE)
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 /* A call with a point in time in place of a duration, when that bit of the flags is set. */
 #define ABSOLUTE(call) IF(JEQ, call, 0, 4), LOAD(args[1]), IF(JSET, 1, 0, 1), TRACE, ALLOW
 
@@ -85,6 +80,28 @@ size_t clock_filter(struct sock_filter *to, size_t room)
   for (size_t i = 0; i < n && i < room; i++)
     to[i] = code[i];
   return n;
+}
+
+/* The same of a call of a process of 32 bits, for which the filter does not look at arguments. */
+static bool is_wanted(const struct user_regs_struct *regs, const struct clock *c)
+{
+  switch (regs->REG_SYSCALL) {
+  case SYS_clock_gettime:
+    return c->steady || (regs->REG_ARG1 != CLOCK_PROCESS_CPUTIME_ID &&
+                         regs->REG_ARG1 != CLOCK_THREAD_CPUTIME_ID && regs->REG_ARG1 <= CLOCK_TAI);
+  case SYS_futex:
+    switch (regs->REG_ARG2 & 127) {
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_WAIT_REQUEUE_PI:
+    case FUTEX_LOCK_PI2: return true;
+    }
+    return false;
+  case SYS_clock_nanosleep:
+  case SYS_timerfd_settime:
+  case SYS_timer_settime: return regs->REG_ARG2 & 1;
+  }
+  return true;
 }
 
 static int64_t nanoseconds(struct timespec t)
@@ -157,6 +174,24 @@ static struct timespec show(struct clock *c, clockid_t id)
   return (struct timespec){t / SECOND, t % SECOND};
 }
 
+/* Two words, or, for a call of old, half as much. */
+static bool write_pair(int pid, const struct user_regs_struct *regs, uint64_t to, int64_t a,
+                       int64_t b)
+{
+  const int64_t whole[2] = {a, b};
+  const int32_t half[2] = {(int32_t)a, (int32_t)b};
+  return is_old(regs) ? child_write(pid, to, half, sizeof half)
+                      : child_write(pid, to, whole, sizeof whole);
+}
+
+/* The same for one. */
+static bool write_long(int pid, const struct user_regs_struct *regs, uint64_t to, int64_t value)
+{
+  const int32_t half = (int32_t)value;
+  return is_old(regs) ? child_write(pid, to, &half, sizeof half)
+                      : child_write(pid, to, &value, sizeof value);
+}
+
 static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   bool good = true;
@@ -166,17 +201,16 @@ static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
     if (id < 0 || id >= CLOCKS || clock_gettime(id, &t))
       return;
     t = show(c, id);
-    good = child_write(pid, regs->REG_ARG2, &t, sizeof t);
+    good = write_pair(pid, regs, regs->REG_ARG2, t.tv_sec, t.tv_nsec);
   } else if (regs->REG_SYSCALL == SYS_gettimeofday) {
     struct timezone zone = {0};
     struct timespec t = show(c, CLOCK_REALTIME);
-    struct timeval v = {t.tv_sec, t.tv_nsec / 1000};
     gettimeofday(&(struct timeval){0}, &zone);
-    good = (!regs->REG_ARG1 || child_write(pid, regs->REG_ARG1, &v, sizeof v)) &&
+    good = (!regs->REG_ARG1 || write_pair(pid, regs, regs->REG_ARG1, t.tv_sec, t.tv_nsec / 1000)) &&
            (!regs->REG_ARG2 || child_write(pid, regs->REG_ARG2, &zone, sizeof zone));
   } else {
     const long now = show(c, CLOCK_REALTIME).tv_sec;
-    good = !regs->REG_ARG1 || child_write(pid, regs->REG_ARG1, &now, sizeof now);
+    good = !regs->REG_ARG1 || write_long(pid, regs, regs->REG_ARG1, now);
     child_give(pid, regs, good ? now : -EFAULT);
     return;
   }
@@ -229,12 +263,14 @@ static bool move_deadline(int pid, struct user_regs_struct *regs, const struct c
   *last = (struct timespec){t / SECOND, t % SECOND};
   s.address = *at;
   *at = scratch_of(regs);
-  return child_write(pid, *at, &s, sizeof s) && !ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  return child_write(pid, *at, &s, sizeof s) && child_set_call(pid, regs);
 }
 
 bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   const unsigned long call = regs->REG_SYSCALL;
+  if (is_narrow(regs) && (!is_wanted(regs, c) || !(c->shift || c->steady)))
+    return false;
   if (call == SYS_clock_gettime || call == SYS_gettimeofday || call == SYSCALL_TIME) {
     give_time(pid, regs, c);
     return false;
@@ -245,16 +281,14 @@ bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c)
 void clock_end(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   struct scratch s;
-  long uptime;
   size_t size;
   if (regs->REG_SYSCALL == SYS_sysinfo) {
-    uptime = show(c, CLOCK_BOOTTIME).tv_sec;
-    (void)child_write(pid, regs->REG_ARG1, &uptime, sizeof uptime);
+    (void)write_long(pid, regs, regs->REG_ARG1, show(c, CLOCK_BOOTTIME).tv_sec);
     return;
   }
   unsigned long long *at = deadline_of(regs, &size);
   if (at && *at == scratch_of(regs) && child_read(pid, *at, &s, sizeof s)) {
     *at = s.address;
-    (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+    (void)child_set_call(pid, regs);
   }
 }

@@ -137,6 +137,7 @@ struct displacement {
   uint64_t reserved;   /* bytes, up to a page more, that glibc reserves for it to align it */
   uint64_t image;      /* the same, without that */
   int pid;             /* the process itself, not one that it starts */
+  bool narrow;         /* it has 32 bits, and no emulator */
   bool emulated;       /* it is an emulator's, */
   uint64_t next;       /* which will ask for that place when its program wants any */
   struct clock clock;

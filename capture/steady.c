@@ -79,7 +79,7 @@ static void put_right(int pid, struct user_regs_struct *regs, const struct displ
   if (two && (int)regs->REG_ARG2 == id_of(d))
     changed = true, regs->REG_ARG2 = (unsigned long)d->pid;
   if (changed)
-    (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+    (void)child_set_call(pid, regs);
 }
 
 enum { AT_MOST = 1 << 16 }; /* random bytes per call or piece */
@@ -124,11 +124,13 @@ static void answer_random_pieces(int pid, struct user_regs_struct *regs, struct 
   long done = 0;
   d->asked |= THING_RANDOM;
   for (uint64_t i = 0; i < pieces && done < AT_MOST; i++) {
-    struct iovec piece;
+    const unsigned word = is_narrow(regs) ? 4 : 8;
+    unsigned char piece[16]; /* struct iovec */
     long n = -EFAULT;
-    if (child_read(pid, regs->REG_ARG2 + i * sizeof piece, &piece, sizeof piece))
-      n = give_random(pid, (uint64_t)(uintptr_t)piece.iov_base,
-                      piece.iov_len < AT_MOST ? piece.iov_len : AT_MOST, d);
+    if (child_read(pid, regs->REG_ARG2 + i * 2 * word, piece, 2 * word)) {
+      const uint64_t size = get_word(piece + word, word);
+      n = give_random(pid, get_word(piece, word), size < AT_MOST ? size : AT_MOST, d);
+    }
     if (n < 0) {
       done = done ? done : n;
       break;

@@ -38,6 +38,21 @@
 #define HIGHEST 0x600000000000u
 #define CIRCLE ((uint64_t)1 << 44) /* LOWEST: a sixth of it all */
 
+/* The same for a process. */
+struct space {
+  uint64_t lowest, highest;
+  uint64_t circle; /* at most lowest */
+  unsigned above;  /* so many times lowest is behind the library in the first run */
+};
+
+/* Of 32 bits: the kernel places programs and their breaks between 5 and 6 times lowest. */
+static const struct space *space_of(const struct displacement *d)
+{
+  static const struct space wide = {LOWEST, HIGHEST, CIRCLE, 5},
+                            narrow = {0x10000000, 0xf0000000, 0x10000000, 6};
+  return d->narrow ? &narrow : &wide;
+}
+
 /* Stack, break and dynamic linker at random addresses, or, where that can be had, at the same. */
 static int place_by_kernel(const struct displacement *d, unsigned long now)
 {
@@ -48,15 +63,32 @@ static int place_by_kernel(const struct displacement *d, unsigned long now)
   return personality(random) < 0 ? -1 : 0;
 }
 
+/* Calls of a process of 32 bits all stop: what they are asked about is looked at afterwards. */
+static size_t narrow_filter(struct sock_filter *to)
+{
+  enum { BODY = 1 + 2 * NARROW_CALLS + 1 };
+  size_t n = 0;
+  to[n++] = (struct sock_filter)IF(JEQ, NARROW_ARCH, 0, BODY);
+  to[n++] = (struct sock_filter)LOAD(nr);
+  for (size_t i = 0; i < NARROW_CALLS; i++) {
+    to[n++] = (struct sock_filter)IF(JEQ, narrow_calls[i].number, 0, 1);
+    to[n++] = (struct sock_filter)TRACE;
+  }
+  to[n++] = (struct sock_filter)ALLOW;
+  return n;
+}
+
 int trace_me(const struct displacement *d)
 {
-  enum { ROOM = 120 };
-  struct sock_filter code[ROOM] = {
-      LOAD(arch), IF(JEQ, SYSCALL_ARCH, 1, 0), ALLOW,
-      LOAD(nr),   IF(JEQ, SYS_mmap, 1, 0),     IF(JEQ, SYS_getppid, 0, 1),
-      TRACE,
+  enum { ROOM = 120 + 3 + 2 * NARROW_CALLS };
+  const struct sock_filter here[] = {
+      IF(JEQ, SYSCALL_ARCH, 1, 0), ALLOW, LOAD(nr), IF(JEQ, SYS_mmap, 1, 0),
+      IF(JEQ, SYS_getppid, 0, 1),  TRACE,
   };
-  size_t n = 7;
+  struct sock_filter code[ROOM] = {LOAD(arch)};
+  size_t n = 1 + narrow_filter(code + 1);
+  memcpy(code + n, here, sizeof here);
+  n += sizeof here / sizeof *here;
   if (d->setting.steady)
     n += steady_filter(code + n, ROOM - n);
   if ((d->clock.shift || d->setting.steady) && n < ROOM)
@@ -96,11 +128,27 @@ bool child_write(int pid, uint64_t to, const void *from, size_t n)
   return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)n;
 }
 
+bool child_get_call(int pid, struct user_regs_struct *regs)
+{
+  const bool good = !ptrace(PTRACE_GETREGS, pid, NULL, regs);
+  if (good && is_narrow(regs))
+    widen(regs);
+  return good;
+}
+
+bool child_set_call(int pid, const struct user_regs_struct *regs)
+{
+  struct user_regs_struct now = *regs;
+  if (is_narrow(regs))
+    narrow(&now);
+  return !ptrace(PTRACE_SETREGS, pid, NULL, &now);
+}
+
 void child_give(int pid, struct user_regs_struct *regs, long result)
 {
   regs->REG_SYSCALL = (unsigned long)-1;
   regs->REG_RESULT = (unsigned long)result;
-  (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  (void)child_set_call(pid, regs);
 }
 
 uint64_t draw(unsigned seed, uint64_t step)
@@ -137,9 +185,10 @@ void trace_prepare(struct displacement *d)
  * depends on one bit (a hash, an index) differs in some run.  The bits above are counted through. */
 static uint64_t place_of_library(const struct displacement *d)
 {
-  const uint64_t units = CIRCLE / d->setting.align, third = units / 3 | 1, run = run_of(d);
+  const struct space *space = space_of(d);
+  const uint64_t units = space->circle / d->setting.align, third = units / 3 | 1, run = run_of(d);
   const uint64_t start = draw(0, (uint64_t)1 << 32); /* a repeated run's, too */
-  return (LOWEST << run) + (start + run * third) % units * d->setting.align;
+  return (space->lowest << run) + (start + run * third) % units * d->setting.align;
 }
 
 /* Any other mapping: the second run has all bits of the first turned over, which also turns the order
@@ -147,15 +196,16 @@ static uint64_t place_of_library(const struct displacement *d)
 static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, uint64_t size,
                                  uint64_t align)
 {
-  const uint64_t range = HIGHEST - LOWEST - (size & ~(uint64_t)4095);
-  const uint64_t x = draw(0, step) % CIRCLE / align * align;
-  if (d->setting.seed == 1 && size < CIRCLE)
-    return 5 * LOWEST + x;
-  if (d->setting.seed == 2 && size < CIRCLE)
-    return LOWEST + (CIRCLE - align - x);
-  if (d->setting.seed == 3 && size < CIRCLE)
-    return 2 * LOWEST + draw(d->setting.seed, step) % CIRCLE / align * align;
-  return LOWEST + draw(d->setting.seed, step) % range / align * align;
+  const struct space *space = space_of(d);
+  const uint64_t range = space->highest - space->lowest - (size & ~(uint64_t)4095);
+  const uint64_t x = draw(0, step) % space->circle / align * align;
+  if (d->setting.seed == 1 && size < space->circle)
+    return space->above * space->lowest + x;
+  if (d->setting.seed == 2 && size < space->circle)
+    return space->lowest + (space->circle - align - x);
+  if (d->setting.seed == 3 && size < space->circle)
+    return 2 * space->lowest + draw(d->setting.seed, step) % space->circle / align * align;
+  return space->lowest + draw(d->setting.seed, step) % range / align * align;
 }
 
 /* The file to be mapped; "" for none. */
@@ -224,6 +274,28 @@ static bool is_for_program(const struct displacement *d, const struct user_regs_
          regs->REG_ARG1 && (!d->next || regs->REG_ARG1 == d->next);
 }
 
+/* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for. */
+static bool is_taken(const struct displacement *d, uint64_t lo, uint64_t size)
+{
+  const struct space *space = space_of(d);
+  if (d->narrow && lo < 6 * space->lowest && 5 * space->lowest < lo + size)
+    return true;
+  for (size_t i = 0; d->narrow && i < d->made.n; i++)
+    if (lo < d->made.at[i].lo + d->made.at[i].size && d->made.at[i].lo < lo + size)
+      return true;
+  return false;
+}
+
+static uint64_t free_place(const struct displacement *d, uint64_t step, uint64_t size,
+                           uint64_t align)
+{
+  enum { TRIES = 16 };
+  uint64_t place = place_of_mapping(d, step, size, align);
+  for (uint64_t i = 1; i < TRIES && is_taken(d, place, size); i++)
+    place = place_of_mapping(d, step + (i << 48), size, align);
+  return place;
+}
+
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
@@ -233,13 +305,13 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   /* copies of the process that make experiments must not change where its own mappings are */
   const bool own = is_thread_of(pid, d->pid), next = own && is_for_program(d, regs);
   if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library && !next) ||
-      regs->REG_ARG2 > HIGHEST - LOWEST)
+      regs->REG_ARG2 > space_of(d)->highest - space_of(d)->lowest)
     return;
   const uint64_t step = next_step(d, file, regs->REG_ARG2, own);
-  regs->REG_ARG1 = library && d->fixed        ? d->fixed
-                   : library && run_of(d) < 3 ? place_of_library(d)
-                                              : place_of_mapping(d, step, regs->REG_ARG2,
-                                                                 library ? d->setting.align : 4096);
+  regs->REG_ARG1 = library && d->fixed ? d->fixed
+                   : library && run_of(d) < 3
+                       ? place_of_library(d)
+                       : free_place(d, step, regs->REG_ARG2, library ? d->setting.align : 4096);
   if (next)
     d->next = regs->REG_ARG1 + regs->REG_ARG2;
   if (own)
@@ -247,14 +319,14 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
         (struct made){.lo = regs->REG_ARG1,
                       .size = regs->REG_ARG2,
                       .for_stack = regs->REG_ARG3 == PROT_NONE && regs->REG_ARG4 & MAP_STACK};
-  (void)ptrace(PTRACE_SETREGS, pid, NULL, regs);
+  (void)child_set_call(pid, regs);
 }
 
 /* At the start of a system call that the filter is about; true when its end matters, too. */
 static bool call_begins(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
-  if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
+  if (!child_get_call(pid, &regs))
     return false;
   if (regs.REG_SYSCALL == SYS_mmap)
     displace(pid, d, &regs);
@@ -271,29 +343,36 @@ static bool call_begins(int pid, struct displacement *d)
 static void call_ends(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
-  if (!ptrace(PTRACE_GETREGS, pid, NULL, &regs))
+  if (child_get_call(pid, &regs))
     clock_end(pid, &regs, &d->clock);
+}
+
+/* A word of the process's, 0 as well when it has gone. */
+static uint64_t word_at(int pid, uint64_t at, unsigned word)
+{
+  unsigned char bytes[8] = {0};
+  return child_read(pid, at, bytes, word) ? get_word(bytes, word) : 0;
 }
 
 /* The auxiliary vector, which follows arguments and environment on the stack of a program that begins
  * (psABI AMD64, 3.4.1), without AT_SYSINFO_EHDR. */
 static void change_auxv(int pid, const struct displacement *d)
 {
-  const unsigned word = sizeof(long);
   struct user_regs_struct regs;
   if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
     return;
-  uint64_t stack = regs.REG_SP;
-  errno = 0; /* which says that the child has gone */
-  stack += ((uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack, NULL) + 2) * word;
-  while (ptrace(PTRACE_PEEKDATA, pid, stack, NULL) && !errno)
+  const unsigned word = is_narrow(&regs) ? 4 : 8;
+  const unsigned char ignore[8] = {AT_IGNORE};
+  uint64_t stack = regs.REG_SP, type;
+  stack += (word_at(pid, stack, word) + 2) * word;
+  while (word_at(pid, stack, word))
     stack += word;
   stack += word;
-  for (long type; !errno && (type = ptrace(PTRACE_PEEKDATA, pid, stack, NULL)); stack += 2 * word)
+  for (; (type = word_at(pid, stack, word)); stack += 2 * word)
     if (type == AT_SYSINFO_EHDR)
-      (void)ptrace(PTRACE_POKEDATA, pid, stack, AT_IGNORE);
+      (void)child_write(pid, stack, ignore, word);
     else if (type == AT_RANDOM && d->setting.steady)
-      steady_exec(pid, (uint64_t)ptrace(PTRACE_PEEKDATA, pid, stack + word, NULL), d);
+      steady_exec(pid, word_at(pid, stack + word, word), d);
 }
 
 bool trace_event(int pid, int status, struct displacement *d)

@@ -19,6 +19,9 @@ struct user_regs_struct;
 /* A process's memory; false when not all of it could be reached. */
 bool child_read(int pid, uint64_t from, void *to, size_t n);
 bool child_write(int pid, uint64_t to, const void *from, size_t n);
+/* The registers at a system call, as those of a process of 64 bits, and back; false when it has gone. */
+bool child_get_call(int pid, struct user_regs_struct *regs);
+bool child_set_call(int pid, const struct user_regs_struct *regs);
 /* Has it go on as if the system call that it is about to make had given that result. */
 void child_give(int pid, struct user_regs_struct *regs, long result);
 /* SplitMix64 (Steele et al., OOPSLA 2014): a good value for every (seed, step). */
