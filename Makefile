@@ -15,7 +15,7 @@ JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
 # turf runs on MACHINE; it freezes libraries of that and of all others for which there are cross compilers.
 MACHINE = x86_64
-CROSS = aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu
+CROSS = aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu i386:i686-linux-gnu
 VERSION = 0.1
 
 B = build
@@ -80,13 +80,14 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
-# of libgcc is in as well, which stands in front of it on command lines.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+# of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
+# linker takes one.
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
 	$(CC_$(2)) -r -nostdlib $(filter-out %/static/stats.o,$^) -lgcc -o $(1)
-	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
+	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ || $$3 ~ /get_pc_thunk/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
 endef
 # ARCHIVE DIRECTORY MACHINE
@@ -142,11 +143,11 @@ $(B)/lib/$(call place_of,$(1))liburf.so: Makefile
 
 $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
-	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
+	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
 
 $(B)/lib/turf/host-$(1)-musl: $$(filter $(B)/%,$$(MUSL_CC_$(1))) $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
-	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
+	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
 endef
 $(foreach m,$(MACHINES),$(eval $(call machine_rules,$m)))
 

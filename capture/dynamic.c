@@ -41,7 +41,9 @@ static int read_dynamic(struct writer *w)
     return -1;
   for (int i = 0; gelf_getdyn(w->dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++)
     switch (dyn.d_tag) {
+    case DT_REL:
     case DT_RELA: w->rela.address = dyn.d_un.d_ptr; break;
+    case DT_RELSZ:
     case DT_RELASZ: w->rela.size = dyn.d_un.d_val; break;
     case DT_JMPREL: plt.address = dyn.d_un.d_ptr; break;
     case DT_PLTRELSZ: plt.size = dyn.d_un.d_val; break;
@@ -138,13 +140,31 @@ static int cut_init_array(struct writer *w)
   return 0;
 }
 
+/* Where the addend is stays as it is. */
+static bool get_relocation(const struct writer *w, Elf_Data *data, int i, GElf_Rela *r)
+{
+  GElf_Rel rel;
+  if (!w->lib->machine->in_place)
+    return gelf_getrela(data, i, r) != NULL;
+  if (!gelf_getrel(data, i, &rel))
+    return false;
+  *r = (GElf_Rela){.r_offset = rel.r_offset, .r_info = rel.r_info};
+  return true;
+}
+
+static bool put_relocation(const struct writer *w, Elf_Data *data, int i, GElf_Rela *r)
+{
+  GElf_Rel rel = {.r_offset = r->r_offset, .r_info = r->r_info};
+  return w->lib->machine->in_place ? gelf_update_rel(data, i, &rel) : gelf_update_rela(data, i, r);
+}
+
 /* See fill_init_array. */
 static void repeat_first(const struct writer *w, Elf_Data *table, GElf_Rela *r)
 {
   GElf_Rela first;
   if (!w->lib->is_static || r->r_offset - w->init.address >= w->init.size)
     return;
-  for (int i = 0; gelf_getrela(table, i, &first); i++)
+  for (int i = 0; get_relocation(w, table, i, &first); i++)
     if (first.r_offset == w->init.address)
       r->r_addend = first.r_addend;
 }
@@ -154,24 +174,25 @@ static int filter_rela(struct writer *w)
 {
   uint64_t offset;
   GElf_Rela r;
+  const Elf_Type type = w->lib->machine->in_place ? ELF_T_REL : ELF_T_RELA;
   int n = 0;
   if (!w->rela.size)
     return 0;
-  Elf_Data *data = get_table(w, ".rela.dyn", &w->rela, ELF_T_RELA, &offset);
+  Elf_Data *data = get_table(w, "the table of relocations", &w->rela, type, &offset);
   if (!data)
     return -1;
-  for (int i = 0; gelf_getrela(data, i, &r); i++) {
+  for (int i = 0; get_relocation(w, data, i, &r); i++) {
     if (dropped(w, r.r_offset) && !to_shadow(w, &r))
       continue;
     repeat_first(w, data, &r);
     if (GELF_R_TYPE(r.r_info) == w->lib->machine->relative && w->n_relative == (uint64_t)n)
       w->n_relative++;
-    if (!gelf_update_rela(data, n++, &r))
+    if (!put_relocation(w, data, n++, &r))
       return fail_elf(w->e, SYSTEM, w->lib->path, ".rela.dyn");
   }
-  w->rela.left = gelf_fsize(w->elf, ELF_T_RELA, (size_t)n, EV_CURRENT);
+  w->rela.left = gelf_fsize(w->elf, type, (size_t)n, EV_CURRENT);
   memset((char *)data->d_buf + w->rela.left, 0, data->d_size - w->rela.left);
-  return write_form(w, data->d_buf, ELF_T_RELA, data->d_size, w->head + offset);
+  return write_form(w, data->d_buf, type, data->d_size, w->head + offset);
 }
 
 /* Packed again, as tightly as it goes, the rest is no longer than the whole was. */
@@ -218,7 +239,9 @@ static int put_dynamic(struct writer *w)
       if (!w->lib->is_static)
         continue;
       break; /* called by the program itself */
+    case DT_RELSZ:
     case DT_RELASZ: dyn.d_un.d_val = w->rela.left; break;
+    case DT_RELCOUNT:
     case DT_RELACOUNT: dyn.d_un.d_val = w->n_relative; break;
     case DT_RELRSZ: dyn.d_un.d_val = w->relr.left; break;
     case DT_INIT_ARRAYSZ: dyn.d_un.d_val = w->init.left; break;

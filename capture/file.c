@@ -162,6 +162,16 @@ static int read_segments(struct elf_file *f)
                        f->path);
 }
 
+void file_clear_sections(unsigned char *header)
+{
+  Elf32_Ehdr *narrow = (void *)header;
+  Elf64_Ehdr *wide = (void *)header;
+  if (header[EI_CLASS] == ELFCLASS64)
+    wide->e_shoff = wide->e_shentsize = wide->e_shnum = wide->e_shstrndx = 0;
+  else
+    narrow->e_shoff = narrow->e_shentsize = narrow->e_shnum = narrow->e_shstrndx = 0;
+}
+
 uint64_t file_at(const struct elf_file *f, uint64_t address, uint64_t *offset)
 {
   for (size_t i = 0; i < f->n_segments; i++) {
@@ -246,14 +256,51 @@ static int count_by_hash(const struct elf_file *f, uint64_t *count)
   return 0;
 }
 
+int file_relocations(const struct elf_file *f, bool plt, Elf_Data **out)
+{
+  const bool rel = f->machine->in_place;
+  return file_table(f,
+                    plt   ? DT_JMPREL
+                    : rel ? DT_REL
+                          : DT_RELA,
+                    plt   ? DT_PLTRELSZ
+                    : rel ? DT_RELSZ
+                          : DT_RELASZ,
+                    rel ? ELF_T_REL : ELF_T_RELA, out);
+}
+
+/* Functions and variables are looked up without an addend: a slot of the PLT has another use for its word. */
+static bool has_addend(const struct machine *m, const GElf_Rela *r)
+{
+  const unsigned type = (unsigned)GELF_R_TYPE(r->r_info);
+  return type != m->glob_dat && type != m->jump_slot;
+}
+
+bool file_relocation(const struct elf_file *f, Elf_Data *table, int i, GElf_Rela *out)
+{
+  const unsigned word = f->machine->class == ELFCLASS64 ? 8 : 4;
+  unsigned char bytes[8];
+  uint64_t offset;
+  GElf_Rel rel;
+  if (!f->machine->in_place)
+    return gelf_getrela(table, i, out) != NULL;
+  if (!gelf_getrel(table, i, &rel))
+    return false;
+  *out = (GElf_Rela){.r_offset = rel.r_offset, .r_info = rel.r_info};
+  if (has_addend(f->machine, out) && file_at(f, rel.r_offset, &offset) >= word &&
+      !file_read(f, offset, bytes, word))
+    out->r_addend = word == 8 ? (int64_t)get_word(bytes, 8) : (int32_t)get_word(bytes, 4);
+  return true;
+}
+
 /* A file that offers nothing may have a hash table that is empty: then relocations tell. */
-static int count_by_rela(const struct elf_file *f, int64_t tag, int64_t size_tag, uint64_t *count)
+static int count_by_relocations(const struct elf_file *f, bool plt, uint64_t *count)
 {
   Elf_Data *table;
   GElf_Rela r;
-  if (file_table(f, tag, size_tag, ELF_T_RELA, &table))
+  if (file_relocations(f, plt, &table))
     return -1;
-  for (int i = 0; table && i < INT_MAX && gelf_getrela(table, i, &r); i++)
+  for (int i = 0; table && i < INT_MAX && file_relocation(f, table, i, &r); i++)
     if (GELF_R_SYM(r.r_info) >= *count)
       *count = GELF_R_SYM(r.r_info) + 1;
   return 0;
@@ -265,8 +312,7 @@ static int read_symbols(struct elf_file *f)
   if (file_table(f, DT_STRTAB, DT_STRSZ, ELF_T_BYTE, &f->strings) ||
       file_table(f, DT_SYMTAB, 0, ELF_T_SYM, &f->symbols) ||
       file_table(f, DT_VERSYM, 0, ELF_T_HALF, &f->versyms) || count_by_hash(f, &count) ||
-      count_by_rela(f, DT_RELA, DT_RELASZ, &count) ||
-      count_by_rela(f, DT_JMPREL, DT_PLTRELSZ, &count))
+      count_by_relocations(f, false, &count) || count_by_relocations(f, true, &count))
     return -1;
   if (!f->symbols)
     return 0;

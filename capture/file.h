@@ -34,6 +34,8 @@ struct dynsym {
  * caller closes it. */
 int file_open(struct elf_file *f, const char *path, struct error *e);
 void file_close(struct elf_file *f);
+/* An ELF header without word of section headers, as hashes take it: see struct urf_origin. */
+void file_clear_sections(unsigned char *header);
 /* A refusal that says what does not fit; -1. */
 int file_damaged(const struct elf_file *f, const char *what);
 int file_read(const struct elf_file *f, uint64_t offset, void *out, size_t n);
@@ -45,6 +47,10 @@ bool file_tag(const struct elf_file *f, int64_t tag, int *i, uint64_t *value);
  * what the table says itself.  *out is NULL when there is none. */
 int file_table(const struct elf_file *f, int64_t tag, int64_t size_tag, Elf_Type type,
                Elf_Data **out);
+/* The relocations, or those of the PLT; *out is NULL when there are none. */
+int file_relocations(const struct elf_file *f, bool plt, Elf_Data **out);
+/* One of them, with its addend, wherever that is; false at the end. */
+bool file_relocation(const struct elf_file *f, Elf_Data *table, int i, GElf_Rela *out);
 /* A string of .dynstr, NULL when there is none at the offset. */
 const char *file_string(const struct elf_file *f, uint64_t offset);
 /* The build-id, in hex; "" when there is none. */

@@ -35,7 +35,7 @@
 enum { PAGE = 4096 };
 
 /* Room for one record per event, taken from the kernel page by page as it fills. */
-#define RECORDS ((size_t)1 << 30)
+#define RECORDS ((size_t)1 << (sizeof(void *) == 8 ? 30 : 21))
 
 struct record {
   uint64_t address, size, extra;
@@ -60,8 +60,9 @@ static void allocated(void *p, uintptr_t size, void *caller, unsigned how)
 
 static void block(void *p, uintptr_t size, enum urf_block_kind kind)
 {
-  if (blocks)
-    blocks[n_blocks++] = (struct record){(uintptr_t)p, size, kind};
+  if (blocks && n_blocks < RECORDS)
+    blocks[n_blocks] = (struct record){(uintptr_t)p, size, kind};
+  n_blocks++;
 }
 
 /* the image in front of the variables: code, constants, what the dynamic linker fills */
@@ -284,6 +285,11 @@ static void seal(void)
   guest_enter();
   handshake.seal();
   guest_leave();
+  if ((allocations && n_allocations > RECORDS) || n_blocks > RECORDS) {
+    SAY("more than %lu allocations, or blocks that are left, for which it has no room\n",
+        (unsigned long)RECORDS);
+    return;
+  }
   unsigned long n_threads = count_threads(); /* hooks may have ended some */
   SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d %u %lu\n", (unsigned long)handshake.top,
       (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,

@@ -16,6 +16,7 @@ struct machine {
   uint8_t class, data; /* as in e_ident */
   const char *name;    /* in messages */
   const char *host;    /* in the names of host programs, as in uname -m */
+  bool in_place;       /* relocations have their addends where they are applied: REL, not RELA */
   /* types of relocations */
   unsigned relative, symbolic, glob_dat, jump_slot, irelative, copy;
 };

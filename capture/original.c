@@ -4,7 +4,6 @@
  * stands in .urf.table, which tools that strip leave alone. */
 
 #include <fcntl.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "file.h"
 #include "write.h"
 
 /* Original bytes that stand closer to each other become one piece, which is no longer than two. */
@@ -125,7 +125,7 @@ static int put_entries(struct writer *w, struct rebuild *r)
   struct urf_origin *o = &r->origin;
   const unsigned size = 3 * w->lib->word;
   uint64_t offset;
-  if (!w->rela.size)
+  if (!w->rela.size || w->lib->machine->in_place) /* a third shorter, and mostly runs of bytes */
     return 0;
   if (write_find(w, ".rela.dyn", w->rela.address, w->rela.size, &offset))
     return -1;
@@ -266,13 +266,6 @@ static GElf_Phdr *read_segments(const unsigned char *file, size_t size, size_t *
   return list;
 }
 
-/* What the hash does not cover, and the original has not. */
-static void clear_section_headers(unsigned char *at)
-{
-  ElfW(Ehdr) *header = (void *)at;
-  header->e_shoff = header->e_shentsize = header->e_shnum = header->e_shstrndx = 0;
-}
-
 struct piece {
   uint64_t address, size;
   const unsigned char *bytes;
@@ -306,7 +299,7 @@ static int read_headers(struct original *o)
     return changed(o);
   unsigned char *copy = xalloc((size_t)first->p_filesz + sizeof(Elf64_Ehdr));
   memcpy(copy, o->file, (size_t)first->p_filesz);
-  clear_section_headers(copy); /* elf_memory refuses section headers that are not there */
+  file_clear_sections(copy); /* elf_memory refuses section headers that are not there */
   while (next_piece(o, &at, &p)) {
     const uint64_t skip = p.address - first->p_vaddr;
     if (skip <= first->p_filesz && p.size <= first->p_filesz - skip)
@@ -430,7 +423,7 @@ static int rebuild(struct original *o)
       copy_segment(o, &o->then[i]);
   if (!rebuild_all(o))
     return changed(o);
-  clear_section_headers(o->out);
+  file_clear_sections(o->out);
   XXH128_hash_t hash = XXH3_128bits(o->out, o->size);
   if (hash.low64 != note->input_hash[0] || hash.high64 != note->input_hash[1])
     return changed(o);

@@ -241,6 +241,7 @@ static int by_offset(const void *a, const void *b)
 static void place_shadows(struct table *t, const struct library *lib, const struct plan *plan,
                           struct urf_fallback *f)
 {
+  LIST(int64_t) in_place = {0};
   uint64_t at = lib->note.data;
   f->sites = t->bytes.n;
   for (size_t i = 0; i < lib->slots.n; i++) {
@@ -252,6 +253,7 @@ static void place_shadows(struct table *t, const struct library *lib, const stru
     if (slot->kind != SLOT_SYMBOL || (site && site->by_ldso))
       continue;
     *PUSH(&t->shadowed) = slot->address;
+    *PUSH(&in_place) = lib->machine->in_place ? slot->addend : 0;
     put_uleb(&t->bytes, slot->address - at);
     at = slot->address;
   }
@@ -260,7 +262,8 @@ static void place_shadows(struct table *t, const struct library *lib, const stru
   f->shadows = t->shadows = t->bytes.n;
   f->n_shadows = t->shadowed.n;
   for (size_t i = 0; i < t->shadowed.n; i++)
-    put_pointer(&t->bytes, lib->word, 0);
+    put_pointer(&t->bytes, lib->word, (uint64_t)in_place.at[i]);
+  free(in_place.at);
 }
 
 static void place_fallback(struct table *t, const struct library *lib, const struct plan *plan)

@@ -4,7 +4,6 @@
  * says the same.  The note is found as such and then held against the address it says it has: that
  * is where the loader will look. */
 
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -405,7 +404,6 @@ static int hash_chunks(struct reader *r, XXH3_state_t *state, unsigned char *chu
 {
   uint64_t end = 0, at = 0;
   uint64_t note;
-  ElfW(Ehdr) *header = (void *)chunk;
   (void)file_at(&r->f, r->lib->note.self, &note); /* read_note has seen it */
   for (size_t i = 0; i < r->f.n_segments; i++) {
     const GElf_Phdr *p = &r->f.segments[i];
@@ -417,7 +415,7 @@ static int hash_chunks(struct reader *r, XXH3_state_t *state, unsigned char *chu
     if (file_read(&r->f, at, chunk, n))
       return -1;
     if (!at)
-      header->e_shoff = header->e_shentsize = header->e_shnum = header->e_shstrndx = 0;
+      file_clear_sections(chunk);
     leave_out(chunk, at, n, note + offsetof(struct urf_note, image_hash), 16);
     XXH3_128bits_update(state, chunk, n);
   }

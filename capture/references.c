@@ -133,15 +133,15 @@ static void note_copy(struct library *lib, const char *name)
     lib->copied = xstrdup(name);
 }
 
-static int read_rela(struct elf_file *f, struct library *lib, int64_t tag, int64_t size_tag)
+static int read_relocations(struct elf_file *f, struct library *lib, bool plt)
 {
   Elf_Data *table;
   GElf_Rela rela;
   struct dynsym sym;
   const struct machine *m = f->machine;
-  if (file_table(f, tag, size_tag, ELF_T_RELA, &table))
+  if (file_relocations(f, plt, &table))
     return -1;
-  for (int i = 0; table && gelf_getrela(table, i, &rela); i++) {
+  for (int i = 0; table && file_relocation(f, table, i, &rela); i++) {
     const unsigned type = (unsigned)GELF_R_TYPE(rela.r_info);
     const int symbol = (int)GELF_R_SYM(rela.r_info);
     const bool symbolic = type == m->symbolic && symbol;
@@ -228,8 +228,7 @@ static int compare_owns(const void *a, const void *b)
 
 static int read_slots(struct elf_file *f, struct library *lib)
 {
-  if (read_rela(f, lib, DT_RELA, DT_RELASZ) || read_rela(f, lib, DT_JMPREL, DT_PLTRELSZ) ||
-      read_relr(f, lib))
+  if (read_relocations(f, lib, false) || read_relocations(f, lib, true) || read_relr(f, lib))
     return -1;
   sort(lib->slots.at, lib->slots.n, sizeof *lib->slots.at, compare_slots);
   sort(lib->links.at, lib->links.n, sizeof *lib->links.at, compare_links);

@@ -314,7 +314,8 @@ static int create_output(struct writer *w, char **temporary)
 static void place_mapped(struct writer *w, size_t index, GElf_Shdr *sh)
 {
   const struct urf_note *note = &w->lib->note;
-  if (sh->sh_type == SHT_RELA && sh->sh_addr == w->rela.address && sh->sh_size == w->rela.size)
+  if ((sh->sh_type == SHT_RELA || sh->sh_type == SHT_REL) && sh->sh_addr == w->rela.address &&
+      sh->sh_size == w->rela.size)
     sh->sh_size = w->rela.left;
   if (sh->sh_type == SHT_RELR && sh->sh_addr == w->relr.address)
     sh->sh_size = w->relr.left;

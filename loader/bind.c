@@ -56,7 +56,7 @@ static uintptr_t look_up(const struct image *image, const struct urf_import *imp
   const int held = import->kind == URF_IMPORT_VALUE || import->kind == URF_IMPORT_SAME_VALUE;
   void *p = 0, *q = 0;
   if (import->slot) {
-    p = *(void **)(import->slot + image->bias);
+    p = *(void **)((uintptr_t)import->slot + image->bias);
   } else {
     p = look_in_process(name, version, why);
     if (*module && (!p || import->kind == URF_IMPORT_MODULE))
@@ -75,7 +75,7 @@ static uintptr_t look_up(const struct image *image, const struct urf_import *imp
 static uintptr_t look_for_own(const struct image *image, const struct urf_import *import)
 {
   if (import->slot)
-    return *(uintptr_t *)(import->slot + image->bias);
+    return *(uintptr_t *)((uintptr_t)import->slot + image->bias);
   void *p = dlsym(RTLD_DEFAULT, image->table + import->name);
   forget_error();
   return p ? (uintptr_t)p : (uintptr_t)import->addend + image->bias;

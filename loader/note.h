@@ -39,6 +39,10 @@ HIDDEN const struct note_head urf_note_head __asm__("__urf_note") = {
 /* A size given with --defsym would be exported without this. */
 __asm__(".hidden __urf_heap_size");
 
+/* How much of .got.plt can be protected: see urf.ld. */
+__asm__(".globl __urf_got_reserved\n.hidden __urf_got_reserved\n"
+        ".set __urf_got_reserved, " URF_GOT_RESERVED "\n");
+
 /* So that the section with the users' hooks is never empty, which lld takes for NOBITS. */
 __asm__(".section .urf.hooks,\"aw\"\n.balign " URF_WORD "\n.zero " URF_WORD "\n.previous\n");
 

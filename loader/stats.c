@@ -23,9 +23,9 @@ struct pages {
 /* The kernel itself is asked: before the image is relocated a libc function may be the library's own. */
 uint64_t stats_clock(void)
 {
-  struct timespec t = {0, 0};
-  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+  long t[2] = {0, 0}; /* the kernel's, whatever libc calls a time */
+  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)t, 0, 0, 0, 0);
+  return (uint64_t)t[0] * 1000000000u + (uint64_t)t[1];
 }
 
 static void mark_page(struct pages *p, uintptr_t address)

@@ -32,3 +32,12 @@ static inline long machine_clone(long flags)
 {
   return syscall(SYS_clone, flags, 0, 0, 0, 0);
 }
+
+/* Those that calls keep (procedure call standard), but for the one that may be the frame pointer. */
+#define FORGET_REGISTERS()                                                                         \
+  __asm__ volatile("xorl %%ebx, %%ebx\n\t"                                                         \
+                   "xorl %%esi, %%esi\n\t"                                                         \
+                   "xorl %%edi, %%edi\n\t"                                                         \
+                   :                                                                               \
+                   :                                                                               \
+                   : "ebx", "esi", "edi", "cc")

@@ -6,6 +6,7 @@
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
+#define URF_GOT_RESERVED "24" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 /* kernel, arch/x86/entry/syscalls/syscall_64.tbl */
 #define URF_SYS_WRITE 1
 #define URF_SYS_MMAP 9

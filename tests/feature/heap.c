@@ -5,7 +5,8 @@
 
 #include "feature.h"
 
-#define HUGE ((size_t)PTRDIFF_MAX)
+/* Half of all there is may be had where that is not much. */
+#define HUGE ((size_t)PTRDIFF_MAX + (sizeof(size_t) == 4))
 
 struct node {
   struct node *next;

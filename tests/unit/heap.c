@@ -250,8 +250,9 @@ static void extremes(unsigned char *where)
   MUST(!heap_alloc(&heap, PTRDIFF_MAX));
   MUST(!heap_alloc(&heap, 16 * PAGE));
   MUST(!heap_align(&heap, PAGE, SIZE_MAX - 100));
-  MUST(!heap_align(&heap, (size_t)1 << 63, 1));
-  MUST(!heap_align(&heap, (size_t)1 << 62, (size_t)1 << 62));
+  MUST(!heap_align(&heap, (size_t)1 << (8 * sizeof(size_t) - 1), 1));
+  MUST(!heap_align(&heap, (size_t)1 << (8 * sizeof(size_t) - 2),
+                   (size_t)1 << (8 * sizeof(size_t) - 2)));
   MUST(!heap_map(&heap, SIZE_MAX));
   MUST(!heap_map(&heap, 17 * PAGE));
   MUST(heap.top - (uintptr_t)area < 64);

@@ -1,2 +1,0 @@
-/* The features of a arm CPU. */
-#include "hwcap.h"

@@ -1,2 +1,0 @@
-/* The features of a s390x CPU. */
-#include "hwcap.h"
