@@ -42,10 +42,16 @@ case $LIBC-$MACHINE in
 musl-) need musl-gcc=musl-tools ;;
 *-) need "$CC_CMD" ;;
 *)
-  need "$TRIPLE-gcc=gcc-$TRIPLE" "${RUNNER%% *}=qemu-user"
+  need "$TRIPLE-gcc=gcc-$TRIPLE"
   [ -f "$LIBDIR/turf/$MACHINE/liburf_shared.a" ] || skip "turf was built without $TRIPLE-gcc"
   [ -f "$LIBDIR/turf/host-$MACHINE-$LIBC" ] ||
     skip "turf was built without a $LIBC for $MACHINE (Debian package musl-dev:arm64 and the like)"
+  if [ -n "$RUNNER" ]; then
+    need "${RUNNER%% *}=qemu-user"
+  else
+    "$LIBDIR/turf/host-$MACHINE-$LIBC" 2>/dev/null || [ $? -eq 1 ] ||
+      skip "this kernel, or a C library that is not there (libc6-i386), does not let programs of $MACHINE run"
+  fi
   ;;
 esac
 
