@@ -51,7 +51,7 @@ TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icaptu
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 # Static programs have another loader, of less code, with parts of it.
-PROGRAM_FLAGS = $(subst -O2 -fPIC,$(or $(call known,-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(MACHINE)))) -fno-asynchronous-unwind-tables \
+PROGRAM_FLAGS = $(subst -O2 -fPIC,$(or $(call known,$(CC),-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(MACHINE)))) -fno-asynchronous-unwind-tables \
 	-Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 PROGRAM = static/start static/state static/heap static/fail relocate cpu
