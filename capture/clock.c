@@ -174,22 +174,28 @@ static struct timespec show(struct clock *c, clockid_t id)
   return (struct timespec){t / SECOND, t % SECOND};
 }
 
-/* Two words, or, for a call of old, half as much. */
-static bool write_pair(int pid, const struct user_regs_struct *regs, uint64_t to, int64_t a,
-                       int64_t b)
+/* n numbers as the call has them: words of 64 bits, or, for a call of old, of 32. */
+static bool read_numbers(int pid, const struct user_regs_struct *regs, uint64_t from, int64_t *to,
+                         size_t n)
 {
-  const int64_t whole[2] = {a, b};
-  const int32_t half[2] = {(int32_t)a, (int32_t)b};
-  return is_old(regs) ? child_write(pid, to, half, sizeof half)
-                      : child_write(pid, to, whole, sizeof whole);
+  int32_t half[4];
+  if (!is_old(regs))
+    return child_read(pid, from, to, n * sizeof *to);
+  if (!child_read(pid, from, half, n * sizeof *half))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    to[i] = half[i];
+  return true;
 }
 
-/* The same for one. */
-static bool write_long(int pid, const struct user_regs_struct *regs, uint64_t to, int64_t value)
+static bool write_numbers(int pid, const struct user_regs_struct *regs, uint64_t to,
+                          const int64_t *from, size_t n)
 {
-  const int32_t half = (int32_t)value;
-  return is_old(regs) ? child_write(pid, to, &half, sizeof half)
-                      : child_write(pid, to, &value, sizeof value);
+  int32_t half[4];
+  for (size_t i = 0; i < n; i++)
+    half[i] = (int32_t)from[i];
+  return is_old(regs) ? child_write(pid, to, half, n * sizeof *half)
+                      : child_write(pid, to, from, n * sizeof *from);
 }
 
 static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
@@ -201,16 +207,17 @@ static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
     if (id < 0 || id >= CLOCKS || clock_gettime(id, &t))
       return;
     t = show(c, id);
-    good = write_pair(pid, regs, regs->REG_ARG2, t.tv_sec, t.tv_nsec);
+    good = write_numbers(pid, regs, regs->REG_ARG2, (int64_t[]){t.tv_sec, t.tv_nsec}, 2);
   } else if (regs->REG_SYSCALL == SYS_gettimeofday) {
     struct timezone zone = {0};
     struct timespec t = show(c, CLOCK_REALTIME);
     gettimeofday(&(struct timeval){0}, &zone);
-    good = (!regs->REG_ARG1 || write_pair(pid, regs, regs->REG_ARG1, t.tv_sec, t.tv_nsec / 1000)) &&
+    good = (!regs->REG_ARG1 ||
+            write_numbers(pid, regs, regs->REG_ARG1, (int64_t[]){t.tv_sec, t.tv_nsec / 1000}, 2)) &&
            (!regs->REG_ARG2 || child_write(pid, regs->REG_ARG2, &zone, sizeof zone));
   } else {
-    const long now = show(c, CLOCK_REALTIME).tv_sec;
-    good = !regs->REG_ARG1 || write_long(pid, regs, regs->REG_ARG1, now);
+    const int64_t now = show(c, CLOCK_REALTIME).tv_sec;
+    good = !regs->REG_ARG1 || write_numbers(pid, regs, regs->REG_ARG1, &now, 1);
     child_give(pid, regs, good ? now : -EFAULT);
     return;
   }
@@ -218,17 +225,17 @@ static void give_time(int pid, struct user_regs_struct *regs, struct clock *c)
 }
 
 /* The register with the address of a point in time, or of a timer, which has one behind an interval; NULL
- * for none.  *size is how much is there. */
-static unsigned long long *deadline_of(struct user_regs_struct *regs, size_t *size)
+ * for none.  *n numbers are there. */
+static unsigned long long *deadline_of(struct user_regs_struct *regs, size_t *n)
 {
   const bool cpu = regs->REG_ARG1 == CLOCK_PROCESS_CPUTIME_ID ||
                    regs->REG_ARG1 == CLOCK_THREAD_CPUTIME_ID || regs->REG_ARG1 > CLOCK_TAI;
-  *size = sizeof(struct timespec);
+  *n = 2;
   switch (regs->REG_SYSCALL) {
   case SYS_futex: return &regs->REG_ARG4;
   case SYS_clock_nanosleep: return cpu ? NULL : &regs->REG_ARG3;
   case SYS_timerfd_settime:
-  case SYS_timer_settime: *size = sizeof(struct itimerspec); return &regs->REG_ARG3;
+  case SYS_timer_settime: *n = 4; return &regs->REG_ARG3;
   case SYS_mq_timedsend:
   case SYS_mq_timedreceive: return &regs->REG_ARG5;
   }
@@ -238,7 +245,7 @@ static unsigned long long *deadline_of(struct user_regs_struct *regs, size_t *si
 /* What stands below the stack of a thread while it waits: others may look at the thread's own deadline.
  * Beyond the 128 bytes that a function may use (psABI AMD64, 3.2.2). */
 struct scratch {
-  struct timespec time[2];
+  int64_t time[4];
   unsigned long long address; /* of the deadline, as the call had it */
 };
 
@@ -251,19 +258,21 @@ static uint64_t scratch_of(const struct user_regs_struct *regs)
 static bool move_deadline(int pid, struct user_regs_struct *regs, const struct clock *c)
 {
   struct scratch s = {0};
-  size_t size;
-  unsigned long long *at = deadline_of(regs, &size);
-  struct timespec *last = &s.time[size / sizeof s.time[0] - 1];
-  if (!at || !*at || !child_read(pid, *at, s.time, size) || last->tv_sec < 0 ||
-      last->tv_sec > INT64_MAX / SECOND / 2 || !nanoseconds(*last))
+  size_t n;
+  unsigned long long *at = deadline_of(regs, &n);
+  int64_t *last = &s.time[n - 2]; /* seconds, and nanoseconds */
+  if (!at || !*at || !read_numbers(pid, regs, *at, s.time, n) || last[0] < 0 ||
+      last[0] > INT64_MAX / SECOND / 2 || !(last[0] * SECOND + last[1]))
     return false;
-  int64_t t = nanoseconds(*last) - ahead(c);
+  int64_t t = last[0] * SECOND + last[1] - ahead(c);
   if (t <= 0)
     t = 1; /* past, but not what takes a timer back */
-  *last = (struct timespec){t / SECOND, t % SECOND};
+  last[0] = t / SECOND;
+  last[1] = t % SECOND;
   s.address = *at;
   *at = scratch_of(regs);
-  return child_write(pid, *at, &s, sizeof s) && child_set_call(pid, regs);
+  return child_write(pid, *at, &s, sizeof s) && write_numbers(pid, regs, *at, s.time, n) &&
+         child_set_call(pid, regs);
 }
 
 bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c)
@@ -281,12 +290,13 @@ bool clock_begin(int pid, struct user_regs_struct *regs, struct clock *c)
 void clock_end(int pid, struct user_regs_struct *regs, struct clock *c)
 {
   struct scratch s;
-  size_t size;
+  size_t n;
   if (regs->REG_SYSCALL == SYS_sysinfo) {
-    (void)write_long(pid, regs, regs->REG_ARG1, show(c, CLOCK_BOOTTIME).tv_sec);
+    const int64_t uptime = show(c, CLOCK_BOOTTIME).tv_sec;
+    (void)write_numbers(pid, regs, regs->REG_ARG1, &uptime, 1);
     return;
   }
-  unsigned long long *at = deadline_of(regs, &size);
+  unsigned long long *at = deadline_of(regs, &n);
   if (at && *at == scratch_of(regs) && child_read(pid, *at, &s, sizeof s)) {
     *at = s.address;
     (void)child_set_call(pid, regs);

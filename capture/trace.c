@@ -42,14 +42,15 @@
 struct space {
   uint64_t lowest, highest;
   uint64_t circle; /* at most lowest */
+  uint64_t most;   /* what is larger may be anywhere */
   unsigned above;  /* so many times lowest is behind the library in the first run */
 };
 
 /* Of 32 bits: the kernel places programs and their breaks between 5 and 6 times lowest. */
 static const struct space *space_of(const struct displacement *d)
 {
-  static const struct space wide = {LOWEST, HIGHEST, CIRCLE, 5},
-                            narrow = {0x10000000, 0xf0000000, 0x10000000, 6};
+  static const struct space wide = {LOWEST, HIGHEST, CIRCLE, CIRCLE, 5},
+                            narrow = {0x10000000, 0xf0000000, 0x10000000, 0x2000000, 6};
   return d->narrow ? &narrow : &wide;
 }
 
@@ -199,11 +200,11 @@ static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, ui
   const struct space *space = space_of(d);
   const uint64_t range = space->highest - space->lowest - (size & ~(uint64_t)4095);
   const uint64_t x = draw(0, step) % space->circle / align * align;
-  if (d->setting.seed == 1 && size < space->circle)
+  if (d->setting.seed == 1 && size < space->most)
     return space->above * space->lowest + x;
-  if (d->setting.seed == 2 && size < space->circle)
+  if (d->setting.seed == 2 && size < space->most)
     return space->lowest + (space->circle - align - x);
-  if (d->setting.seed == 3 && size < space->circle)
+  if (d->setting.seed == 3 && size < space->most)
     return 2 * space->lowest + draw(d->setting.seed, step) % space->circle / align * align;
   return space->lowest + draw(d->setting.seed, step) % range / align * align;
 }

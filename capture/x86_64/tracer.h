@@ -32,7 +32,7 @@
 #define REG_COUNTER_CPU rcx
 
 /* A process of 32 bits (i386), whose system calls have other numbers and registers: what they are here.  Of calls
- * that take a time only those with one of 64 bits are the same; old ones that tell it are marked. */
+ * with a time there are old ones, with 32 bits, which are marked. */
 #define NARROW_ARCH AUDIT_ARCH_I386
 #define NARROW_CS 0x23 /* kernel, arch/x86/include/asm/segment.h: __USER32_CS */
 static const struct narrow_call {
@@ -47,6 +47,12 @@ static const struct narrow_call {
     {265, SYS_clock_gettime, true},
     {403, SYS_clock_gettime, false},
     {422, SYS_futex, false},
+    {240, SYS_futex, true},
+    {267, SYS_clock_nanosleep, true},
+    {325, SYS_timerfd_settime, true},
+    {260, SYS_timer_settime, true},
+    {279, SYS_mq_timedsend, true},
+    {280, SYS_mq_timedreceive, true},
     {407, SYS_clock_nanosleep, false},
     {411, SYS_timerfd_settime, false},
     {409, SYS_timer_settime, false},

@@ -1,4 +1,5 @@
 // Data and blocks aligned beyond a page, to values that matter to the library.
+// not: i386 addresses of that alignment are few, and chosen with few bits
 #include "feature.h"
 
 static struct {
