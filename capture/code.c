@@ -14,8 +14,6 @@
 
 #include "code.h"
 
-static const unsigned char asks[] = CODE_ASKS;
-
 struct flow {
   const struct code *code;
   csh handle;
@@ -27,13 +25,18 @@ struct flow {
   LIST(size_t) todo;
 };
 
-void code_find(const struct code *c, struct offsets *list)
+void code_find(const struct code *c, const struct machine *m, struct offsets *list)
 {
-  for (size_t i = 0; i < c->parts.n; i++) {
-    const unsigned char *at = c->at + c->parts.at[i].offset, *end = at + c->parts.at[i].size;
-    for (; (at = memchr(at, asks[0], (size_t)(end - at))); at++)
-      if ((size_t)(end - at) >= sizeof asks && memcmp(at, asks, sizeof asks) == 0)
-        *PUSH(&list->list) = (uint64_t)(at - c->at);
+  const size_t wide = m->asks.mask >> 16 ? 4 : 2;
+  for (size_t i = 0; m->asks.mask && i < c->parts.n; i++) {
+    const size_t end = c->parts.at[i].offset + c->parts.at[i].size, step = m->asks.step;
+    for (size_t at = (c->parts.at[i].offset + step - 1) / step * step; at + wide <= end;
+         at += step) {
+      uint32_t code = 0;
+      memcpy(&code, c->at + at, wide);
+      if ((code & m->asks.mask) == m->asks.value)
+        *PUSH(&list->list) = at;
+    }
   }
 }
 

@@ -9,6 +9,8 @@
 
 /* getauxval(3); libgcc's and glibc's (sys/platform/x86.h) */
 static const char *const names[] = {"getauxval",
+                                    "__getauxval",
+                                    "__riscv_hwprobe",
                                     "__cpu_model",
                                     "__cpu_indicator_init",
                                     "__x86_get_cpuid_feature_leaf",
@@ -86,12 +88,13 @@ static int look_at_code(struct capture *c, char **seen, struct error *e)
   int status = capture_read(c, lib->lo, size, image, e);
   if (!status) {
     add_parts(&code, c);
-    code_find(&code, &places);
+    code_find(&code, lib->machine, &places);
     drop_own(&code, &places);
   }
-  if (!status && places.list.n)
+  const bool sifts = lib->machine->asks.sifts;
+  if (!status && places.list.n && sifts)
     status = add_starts(&code, c, e);
-  if (!status && places.list.n)
+  if (!status && places.list.n && sifts)
     status = code_sift(&code, &places, e);
   if (!status && places.list.n)
     *seen = place_in(lib, lib->lo + choose(lib, &places));

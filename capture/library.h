@@ -9,6 +9,8 @@
 #include "format.h"
 #include "util.h"
 
+enum libc { LIBC_GLIBC, LIBC_MUSL };
+
 /* machines.c: what differs between files of the machines that turf knows */
 
 struct machine {
@@ -16,7 +18,15 @@ struct machine {
   uint8_t class, data; /* as in e_ident */
   const char *name;    /* in messages */
   const char *host;    /* in the names of host programs, as in uname -m */
+  unsigned no_init;    /* libcs whose dynamic linker does not call DT_INIT, as bits by enum libc */
   bool in_place;       /* relocations have their addends where they are applied: REL, not RELA */
+  /* Instructions that ask for the CPU's features, at multiples of step: those that are value but for bits that
+   * are not in mask; none when that is 0.  sifts: code.c can tell what only looks like one. */
+  struct {
+    uint32_t mask, value;
+    unsigned step;
+    bool sifts;
+  } asks;
   /* types of relocations */
   unsigned relative, symbolic, glob_dat, jump_slot, irelative, copy;
 };
@@ -27,8 +37,6 @@ const struct machine *machine_find(unsigned number, unsigned class, unsigned dat
 const struct machine *machine_at(size_t i);
 
 /* read.c: what an ELF file says, without libelf types */
-
-enum libc { LIBC_GLIBC, LIBC_MUSL };
 
 /* Room for a build-id in hex; linkers make 8 to 20 bytes, or as many as they are given. */
 enum { BUILD_ID = 129 };

@@ -498,7 +498,7 @@ void code_add_start(struct code *c, uint64_t at);
 void code_add_unwind(struct code *c, uint64_t table);
 void code_add_words(struct code *c, const unsigned char *words, size_t n, uint64_t bias);
 /* Adds to list where an instruction that asks may stand, in order. */
-void code_find(const struct code *c, struct offsets *list);
+void code_find(const struct code *c, const struct machine *m, struct offsets *list);
 /* Leaves those of a list in order that cannot be sorted out; sorts c->starts. */
 int code_sift(struct code *c, struct offsets *list, struct error *e);
 /* The caller owns at. */

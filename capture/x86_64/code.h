@@ -4,12 +4,6 @@
 
 #define CODE_MACHINE CS_ARCH_X86, CS_MODE_64
 
-/* cpuid, behind any prefixes */
-#define CODE_ASKS                                                                                  \
-  {                                                                                                \
-    0x0f, 0xa2                                                                                     \
-  }
-
 /* Bytes of an instruction that takes an address relative to itself (lea, with REX.W), as below. */
 enum { CODE_REFERENCE = 7 };
 
