@@ -118,7 +118,7 @@ $(B)/host.list:
 # It goes on in a process that a program has taken over, with another thread pointer.
 $(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) $(HOST_HEADERS) $(wildcard capture/$(MACHINE)/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
+	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(MACHINE) -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
 
 $(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
 	@mkdir -p $(@D)
@@ -143,11 +143,11 @@ $(B)/lib/$(call place_of,$(1))liburf.so: Makefile
 
 $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
-	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
+	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Iloader/$(1) -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -ldl -o $$@
 
 $(B)/lib/turf/host-$(1)-musl: $$(filter $(B)/%,$$(MUSL_CC_$(1))) $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
-	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
+	$$(MUSL_CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Iloader -Iloader/$(1) -Icapture/$(1) $$(HOST) $$(HOST_FLAGS) -o $$@
 endef
 $(foreach m,$(MACHINES),$(eval $(call machine_rules,$m)))
 

@@ -27,7 +27,7 @@ static int add_constructors(struct plan *plan, const struct library *lib, struct
   const uint64_t size = lib->init_array_size > lib->word ? lib->init_array_size - lib->word : 0;
   unsigned char *words = xalloc(size);
   int status = 0;
-  if (lib->init)
+  if (lib->init && !(lib->machine->no_init >> lib->libc & 1))
     status = add(plan, lib, lib->init, URF_CALL_CONSTRUCTOR, e);
   if (!status && size)
     status = capture_read(run, lib->note.init_array + lib->word, size, words, e);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "machine.h"
 
 enum { PAGE = 4096 };
 
@@ -79,7 +80,7 @@ const void *guest_tls(void)
   if (tls.block || !tls.module || !get)
     return tls.block;
   index[0] = tls.module;
-  index[1] = 0;
+  index[1] = 0ul - URF_DTV_OFFSET;
   return get(index);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader.h"
+#include "machine.h"
 
 #define NOTE (&__urf_note)
 
@@ -44,7 +45,7 @@ void *tls_block(void)
   void *slot = 0;
   (void)dl_iterate_phdr(see, &b);
   index.module = b.module;
-  index.offset = 0;
+  index.offset = 0ul - URF_DTV_OFFSET;
   if (!b.at && b.module && host_find(&slot, "__tls_get_addr"))
     b.at = ((void *(*)(void *))slot)(&index);
   return b.at;

@@ -45,6 +45,7 @@ static void *work(void *p)
 {
   usleep(30000);
   sem_post(&semaphore);
+  usleep(30000); /* the other one shall wait for this, too */
   pthread_mutex_lock(&mutex);
   ready = 1;
   pthread_cond_signal(&condition);
