@@ -82,11 +82,11 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
 # of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
 # linker takes one.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
+GLOBAL = urf_start __urf_malloc program_allocate urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
-	$(CC_$(2)) -r -nostdlib $(filter-out %/static/stats.o,$^) -lgcc -o $(1)
+	$(CC_$(2)) -r -nostdlib $(filter-out $(MEMBERS),$^) -lgcc -o $(1)
 	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ || $$3 ~ /get_pc_thunk/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
 endef
@@ -97,10 +97,11 @@ define ARCHIVE
 	$(AR) rcsD $@ $(B)/$(1)/urf.o
 endef
 
-# What few programs ask for is a member of its own.
-$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(B)/program/static/stats.o
+# What few programs ask for are members of their own.
+MEMBERS = $(B)/program/static/stats.o $(B)/program/static/map.o
+$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(MEMBERS)
 	$(call ARCHIVE,program,$(MACHINE))
-	$(AR) rcsD $@ $(B)/program/static/stats.o
+	$(AR) rcsD $@ $(MEMBERS)
 
 # For linkers that read no script.
 $(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/$(MACHINE)/%.o,$(subst state,plain,$(LOADER)))
