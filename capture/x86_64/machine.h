@@ -73,7 +73,7 @@
                    :                                                                               \
                    : "rbx", "r12", "r13", "r14", "r15", "cc")
 /* mov to rax, jump there */
-enum { JUMP_SIZE = 12 };
+#define JUMP_SIZE 12
 #define JUMP_MAKE(code, target)                                                                    \
   do {                                                                                             \
     const uint64_t target_ = (uintptr_t)(target);                                                  \

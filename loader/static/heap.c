@@ -27,8 +27,13 @@ BOUND void *memalign(size_t align, size_t size);
 BOUND void *valloc(size_t size);
 BOUND void *pvalloc(size_t size);
 BOUND size_t malloc_usable_size(void *p);
-/* musl's fork calls it: with -1 before, 0 behind in the parent, 1 in the child. */
+/* What fork calls of malloc, so that no thread holds the lock in the child, which has only one: musl this,
+ * with -1 before, 0 behind in the parent, 1 in the child, */
 BOUND void __malloc_atfork(int who);
+/* glibc these. */
+BOUND void __malloc_fork_lock_parent(void);
+BOUND void __malloc_fork_unlock_parent(void);
+BOUND void __malloc_fork_unlock_child(void);
 
 static struct heap heap;
 static int lock;
@@ -58,6 +63,18 @@ static void leave(void)
 {
   __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
+
+void __malloc_fork_lock_parent(void)
+{
+  enter();
+}
+
+void __malloc_fork_unlock_parent(void)
+{
+  leave();
+}
+
+void __malloc_fork_unlock_child(void) __attribute__((alias("__malloc_fork_unlock_parent")));
 
 void __malloc_atfork(int who)
 {

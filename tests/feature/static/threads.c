@@ -23,7 +23,7 @@ static void *work(void *arg)
   own += (int)n;
   for (int i = 0; i < 20000; i++) {
     n = n * 1103515245 + 12345;
-    const size_t size = (n >> 8) % 2000 + 1;
+    const size_t size = (n >> 8) % (i % 100 ? 2000 : 200000) + 1; /* clearing that takes a while */
     char *p = malloc(size);
     memset(p, (int)n, size);
     if (i % 10 == 0) {
@@ -44,10 +44,11 @@ int use(void)
   int status;
   for (intptr_t i = 0; i < 4; i++)
     CHECK(!pthread_create(&threads[i], NULL, work, (void *)(i + 1)));
-  for (int i = 0; i < 20; i++) {
+  for (int i = 0; i < 50; i++) {
     const pid_t pid = fork();
     if (!pid) {
-      free(malloc(300));
+      void *volatile p = malloc(300);
+      free(p);
       _exit(3);
     }
     CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 3);
