@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: mold programs need urf.ld
 # Position-independent programs with a dynamic linker: without turf, with it and frozen they give the same
 # answers; and those that cannot be frozen.
 # timeout: 300

@@ -91,8 +91,8 @@ int use(void)
   churn();
   CHECK(posix_memalign(&aligned, 1 << 20, 10) == 0 && (uintptr_t)aligned % (1 << 20) == 0);
   free(aligned);
-  void *volatile none[] = {malloc(SIZE_MAX / 2), calloc(SIZE_MAX / 2, 4),
-                           realloc(NULL, SIZE_MAX - 100)};
+  volatile size_t huge = SIZE_MAX / 2; /* or compilers know better */
+  void *volatile none[] = {malloc(huge), calloc(huge, 4), realloc(NULL, huge)};
   CHECK(!none[0] && !none[1] && !none[2]);
   printf("heap\n");
   return 0;
