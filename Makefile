@@ -58,10 +58,10 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 
 # One member: whatever the order on the command line, all of the loader is in, or nothing.  Of its
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state
+GLOBAL = urf_start __urf_malloc program_allocate urf_frozen urf_initialised urf_stats __urf_note __urf_state
 define OBJECT
 	@mkdir -p $(@D)
-	$(CC) -r -nostdlib $(filter-out %/static/stats.o,$^) -o $(1)
+	$(CC) -r -nostdlib $(filter-out $(OTHERS),$^) -o $(1)
 	{ printf '%s\n' $(GLOBAL); $(NM) $(1) | awk '$$2 ~ /[WV]/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY) --keep-global-symbols=$(1).global $(1)
 endef
@@ -74,10 +74,11 @@ endef
 $(B)/lib/liburf_shared.a: $(LOADER:%=$(B)/loader/%.o)
 	$(call ARCHIVE,loader)
 
-# What few programs ask for is a member of its own.
-$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(B)/program/static/stats.o
+# What few programs ask for are members of their own.
+OTHERS = $(B)/program/static/stats.o $(B)/program/static/map.o
+$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(OTHERS)
 	$(call ARCHIVE,program)
-	$(AR) rcsD $@ $(B)/program/static/stats.o
+	$(AR) rcsD $@ $(OTHERS)
 
 # For linkers that read no script.
 $(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/%.o,$(subst state,plain,$(LOADER)))

@@ -161,7 +161,7 @@ static int new_area(size_t size)
   return 1;
 }
 
-static void *allocate(size_t align, size_t size, void *caller)
+void *program_allocate(size_t align, size_t size, void *caller)
 {
   void *p = 0;
   if (S->ready && (size < LARGE || S->captures)) {
@@ -188,7 +188,7 @@ HIDDEN void *own_malloc(size_t size) __asm__("__urf_malloc");
 
 void *own_malloc(size_t size)
 {
-  return allocate(1, size, CALLER);
+  return program_allocate(1, size, CALLER);
 }
 
 BOUND void *malloc(size_t size) __attribute__((alias("__urf_malloc")));
@@ -197,7 +197,7 @@ BOUND void *calloc(size_t n, size_t size)
 {
   if (__builtin_mul_overflow(n, size, &size))
     size = SIZE_MAX;
-  return allocate(1, size, CALLER);
+  return program_allocate(1, size, CALLER);
 }
 
 BOUND void free(void *p)
@@ -216,7 +216,7 @@ BOUND void free(void *p)
 static void *reallocate(void *p, size_t size, void *caller)
 {
   if (!p)
-    return allocate(1, size, caller);
+    return program_allocate(1, size, caller);
   const size_t old = size_of(block_of(p));
   if (block_of(p)->head & MAPPED) {
     if (size >= LARGE && (p = remap(p, size)))
@@ -230,7 +230,7 @@ static void *reallocate(void *p, size_t size, void *caller)
     if (fits)
       return p;
   }
-  void *q = allocate(1, size, caller);
+  void *q = program_allocate(1, size, caller);
   if (q) {
     memcpy(q, p, old < size ? old : size);
     free(p);
@@ -256,7 +256,7 @@ static void *align_any(size_t align, size_t size, void *caller)
   size_t power = 16;
   while (power < align && power <= MAX_PAYLOAD)
     power *= 2;
-  return allocate(power, size, caller);
+  return program_allocate(power, size, caller);
 }
 
 BOUND int posix_memalign(void **out, size_t align, size_t size)

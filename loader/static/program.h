@@ -21,6 +21,8 @@ extern HIDDEN struct program program_state __asm__("__urf_state");
 
 /* heap.c: has the program's heap begin in the image, which has so many bytes for it */
 HIDDEN void program_heap(uintptr_t start, uintptr_t size);
+/* NULL and errno when there is no memory; align is a power of two, caller who is told to have asked. */
+HIDDEN void *program_allocate(size_t align, size_t size, void *caller);
 /* Ends the capture: tells the host of all blocks, and gives back what was not used. */
 HIDDEN void program_heap_seal(struct urf_host *host);
 

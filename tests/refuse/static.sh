@@ -62,8 +62,8 @@ refused locale "$variables" 'kept = setlocale(LC_ALL, "C.UTF-8");'
 refused key "$variables" 'pthread_key_create(&key, NULL);'
 refused thread_local "thread-local own" 'own = 17;'
 refused signal "init set signal handlers" 'struct sigaction a = {.sa_handler = handler}; sigaction(SIGUSR1, &a, NULL);'
-refused mapping 'points to memory that somebody else allocated' \
-  'kept = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);'
+refused mapping 'points to a mapping' \
+  'kept = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);'
 refused descriptor 'init left files open' 'if (open("/dev/null", O_RDONLY) < 0) return 1;'
 refused stack 'points to the stack' 'extern char **environ; kept = environ;'
 refused reserve 'link with -Wl,--defsym=__urf_heap_size=' \
