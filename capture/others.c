@@ -183,7 +183,10 @@ static bool accepted(struct policy *policy, const struct change *x)
  * there would be a line for every init that looks at a clock. */
 static bool is_cache(const struct capture *run, const struct change *x)
 {
-  static const char *const caches[] = {"vdso_func"}; /* musl: where clock_gettime is */
+  static const char *const caches[] = {
+      "vdso_func",              /* musl: where clock_gettime is */
+      "phys_pages", "pagesize", /* glibc's qsort */
+  };
   for (size_t i = 0; run->lib->is_static && x->variable && i < sizeof caches / sizeof *caches; i++)
     if (strncmp(x->variable, caches[i], strcspn(x->variable, ".")) == 0)
       return true;

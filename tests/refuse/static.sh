@@ -55,6 +55,7 @@ musl) stdout=__stdout_FILE ;;
 *) stdout=_IO_2_1_stdout_ ;;
 esac
 refused buffered "$stdout" 'printf("from init");'
+refused line "$stdout" 'setvbuf(stdout, NULL, _IONBF, 0);'
 refused environment "environ" 'setenv("INIT", "yes", 1);'
 refused random "$variables" 'srandom(7);'
 refused quick_exit "$variables" 'at_quick_exit(leave);'
