@@ -398,6 +398,8 @@ static int parse(struct options *o, const struct command *c, int argc, char **ar
     o->input = argv[0];
   else if (c->operand && *c->synopsis != '[')
     return MISUSED(e, c, "%s is missing", c->operand);
+  if (o->memcheck && o->runner)
+    return MISUSED(e, c, "%s", "--memcheck and --runner do not go together");
   if (c->run == run_freeze && !o->output)
     return MISUSED(e, c, "%s is missing", "-o OUTPUT");
   if (o->output && !*o->output)

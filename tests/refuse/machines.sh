@@ -57,6 +57,8 @@ refused 3 "the command of --runner ( true  -n) ended before" frozen b.so --runne
 refused 2 "--runner is empty" frozen b.so --runner " "
 refused 2 "--runner needs an argument" "$TURF" freeze b.so -o "$OUT" --runner
 
+refused 2 "--memcheck and --runner do not go together" frozen b.so --runner env --memcheck
+
 # one that is no emulator, and starts it
 run "$TURF" freeze b.so -o "$OUT" --runner "env -u NOTHING"
 "$TURF" info "$OUT" | grep -q '^  runner  *env -u NOTHING$' || fail "the recipe does not have the command"
