@@ -58,7 +58,7 @@ esac
 # compiler FILE: the command that compiles or links it
 compiler() {
   case $1 in
-  *.cc) need $CXX_CMD && echo "$CXX_CMD" ;;
+  *.cc) need "${CXX_CMD%% *}${TRIPLE:+=g++-$TRIPLE}" && echo "$CXX_CMD" ;;
   *) echo "$CC_CMD" ;;
   esac
 }
