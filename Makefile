@@ -82,11 +82,12 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
 # of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
 # linker takes one.
-GLOBAL = urf_start __urf_malloc program_allocate urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
 	$(CC_$(2)) -r -nostdlib $(filter-out $(MEMBERS),$^) -lgcc -o $(1)
+	$(if $(BETWEEN),$(OBJCOPY_$(2)) $(BETWEEN) $(1))
 	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ || $$3 ~ /get_pc_thunk/ { print $$3 }'; } >$(1).global
 	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
 endef
@@ -97,11 +98,20 @@ define ARCHIVE
 	$(AR) rcsD $@ $(B)/$(1)/urf.o
 endef
 
-# What few programs ask for are members of their own.
-MEMBERS = $(B)/program/static/stats.o $(B)/program/static/map.o
+# What few programs ask for are members of their own, and what they have from each other has names that
+# nobody else has.
+MEMBERS = $(patsubst %,$(B)/program/%.o,static/stats static/map static/pages static/fallback)
+SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate
+$(B)/program/static/fallback.o: $(B)/program/fallback.o $(B)/program/static/fell_back.o
+	$(CC) -r -nostdlib $^ -o $@
+$(B)/lib/liburf.a: BETWEEN = $(foreach name,$(SHARED_NAMES),--redefine-sym $(name)=__urf_$(name))
+$(B)/lib/liburf.a: GLOBAL += $(SHARED_NAMES:%=__urf_%)
 $(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(MEMBERS)
 	$(call ARCHIVE,program,$(MACHINE))
-	$(AR) rcsD $@ $(MEMBERS)
+	for file in $(MEMBERS:$(B)/program/%=%); do \
+	  $(OBJCOPY) $(BETWEEN) $(B)/program/$$file $(B)/program/urf-$$(basename $$file) || exit; \
+	  $(AR) rcsD $@ $(B)/program/urf-$$(basename $$file) || exit; \
+	done
 
 # For linkers that read no script.
 $(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/$(MACHINE)/%.o,$(subst state,plain,$(LOADER)))

@@ -19,15 +19,37 @@ static int add(struct plan *plan, const struct library *lib, uint64_t address,
   return 0;
 }
 
+/* Bytes of .init_array.  A static program has no table that says so: its last entry is the loader's, as the
+ * first is.  0 and an error when it cannot be read. */
+static uint64_t size_of_array(const struct library *lib, struct capture *run, struct error *e)
+{
+  enum { AT_MOST = 1 << 16 };
+  unsigned char first[8], word[8];
+  if (!lib->is_static)
+    return lib->init_array_size;
+  if (capture_read(run, lib->note.init_array, lib->word, first, e))
+    return 0;
+  for (uint64_t size = lib->word; size < AT_MOST * lib->word; size += lib->word) {
+    if (capture_read(run, lib->note.init_array + size, lib->word, word, e))
+      return 0;
+    if (memcmp(word, first, lib->word) == 0)
+      return size;
+  }
+  fail(e, REFUSED, "%s: .init_array does not end with the loader; was it linked with urf.ld?",
+       lib->path);
+  return 0;
+}
+
 /* gABI: DT_INIT, then the array, whose first entry is the loader's own.  The words are as the dynamic
- * linker has left them; 0 and -1 are no functions. */
+ * linker has left them; 0 and -1 are no functions.  A static program has called what DT_INIT says before. */
 static int add_constructors(struct plan *plan, const struct library *lib, struct capture *run,
                             struct error *e)
 {
-  const uint64_t size = lib->init_array_size > lib->word ? lib->init_array_size - lib->word : 0;
+  const uint64_t whole = size_of_array(lib, run, e);
+  const uint64_t size = whole > lib->word ? whole - lib->word : 0;
   unsigned char *words = xalloc(size);
-  int status = 0;
-  if (lib->init && !(lib->machine->no_init >> lib->libc & 1))
+  int status = lib->is_static && !whole ? -1 : 0;
+  if (lib->init && !lib->is_static && !(lib->machine->no_init >> lib->libc & 1))
     status = add(plan, lib, lib->init, URF_CALL_CONSTRUCTOR, e);
   if (!status && size)
     status = capture_read(run, lib->note.init_array + lib->word, size, words, e);

@@ -411,8 +411,16 @@ static int check_output(const struct options *o, struct error *e)
   return status;
 }
 
+static bool has_function(const struct library *lib, const char *name)
+{
+  for (size_t i = 0; i < lib->symbols.n; i++)
+    if (lib->symbols.at[i].function && strcmp(lib->symbols.at[i].name, name) == 0)
+      return true;
+  return false;
+}
+
 /* A program at its address is there always.  A static one goes on with the heap that init has used, so
- * that nothing may be put in order there; and it has no dynamic linker that could do its work again. */
+ * that nothing may be put in order there; and it can do without its frozen state when it was linked for that. */
 static void suit_program(struct work *w)
 {
   w->suited = *w->o;
@@ -420,7 +428,7 @@ static void suit_program(struct work *w)
   w->suited.fixed |= !w->lib.moves;
   if (!w->lib.is_static)
     return;
-  w->suited.no_fallback = true;
+  w->suited.no_fallback |= !has_function(&w->lib, "urf_fallback");
   w->no_layout = true;
   if (!w->plain)
     w->plain = xstrdup("a static program goes on with the heap of its init");

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "loader.h"
+#include "machine.h"
 
 #define NOTE (&__urf_note)
 
@@ -15,8 +16,8 @@ static void empty(uintptr_t from, uintptr_t to)
 {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   const uintptr_t lo = page_up(from), hi = to & ~(uintptr_t)(HEAP_PAGE - 1);
-  if (lo >= hi ||
-      HOST(mmap)((void *)lo, hi - lo, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) {
+  if (lo >= hi || machine_syscall6(URF_SYS_MMAP, (long)lo, (long)(hi - lo), PROT_READ | PROT_WRITE,
+                                   flags, -1, 0) != (long)lo) {
     memset((void *)from, 0, to - from);
     return;
   }
@@ -111,18 +112,16 @@ static void call(const struct image *image, const struct urf_call *c, const stru
     thaw_fail("its frozen state cannot be used here, and its init failed", "");
 }
 
-void fall_back(const struct image *image, const struct arguments *a)
+void urf_fallback(const struct image *image, const struct arguments *a)
 {
   const struct urf_fallback *f = (const void *)(image->table + NOTE->fallback);
   const struct urf_origin *o = (const void *)(image->table + NOTE->origin);
   const struct urf_call *c = (const void *)(image->table + f->calls);
-  copies_hold(image);
   empty((uintptr_t)NOTE->bss + image->bias, image->region_end);
   restore_data(image, o);
   relocate_list(image, "relative", o->relative, o->relative_size, 0);
   copy_shadows(image, f);
-  __urf_state.fell_back = 1;
-  host_prepare();
+  fell_back(image);
   for (uint64_t i = 0; i < f->n_calls; i++)
     call(image, &c[i], a);
 }

@@ -286,7 +286,9 @@ struct arguments {
   int argc;
   char **argv, **envp;
 };
-HIDDEN void fall_back(const struct image *image, const struct arguments *a);
+HIDDEN void urf_fallback(const struct image *image, const struct arguments *a);
+/* Who starts it provides this, for when the image is as it was linked. */
+HIDDEN void fell_back(const struct image *image);
 
 /* cpu.c: URF_CPU_WORDS words; the second sets *why when one of them has a feature that this CPU has not.  On
  * some machines libc has to be asked: it is called without it (libc 0), and once more when that is there. */

@@ -65,7 +65,15 @@ static void give_up(const struct image *image, const struct reason *why, const s
     say(why->which);
     say("\n");
   }
-  fall_back(image, a);
+  copies_hold(image);
+  urf_fallback(image, a);
+}
+
+void fell_back(const struct image *image)
+{
+  (void)image;
+  S->fell_back = 1;
+  host_prepare();
 }
 
 /* Whether the frozen state is right at this address. */

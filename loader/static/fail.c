@@ -13,7 +13,7 @@ static void say_part(const char *s)
 
 void thaw_fail(const char *what, const char *which)
 {
-  say_part("urf: the frozen program ");
+  say_part("urf: frozen program: ");
   say_part(what);
   say_part(" ");
   say_part(which);

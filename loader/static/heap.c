@@ -1,6 +1,6 @@
-/* malloc and its family for a static program, instead of the C library's: from the heap in the image, and
- * where that is full from areas of its own.  It is part of the region and frozen like any other variable, so
- * that blocks of init are ordinary blocks.
+/* malloc and its family for a static program, instead of the C library's, whose reallocarray calls realloc:
+ * from the heap in the image, and where that is full from areas of its own.  It is part of the region and
+ * frozen like any other variable, so that blocks of init are ordinary blocks.
  *
  * Before the first constructor, when a frozen heap still has link-time addresses, and for large blocks
  * there are mappings instead, one each. */
@@ -22,10 +22,7 @@ enum {
 }; /* in a header: the block is a mapping, the word before says how far from its start */
 enum { LARGE = 256 << 10, AREA = 4 << 20, FRONT = 16 };
 
-BOUND void *reallocarray(void *p, size_t n, size_t size);
 BOUND void *memalign(size_t align, size_t size);
-BOUND void *valloc(size_t size);
-BOUND void *pvalloc(size_t size);
 BOUND size_t malloc_usable_size(void *p);
 /* What fork calls of malloc, so that no thread holds the lock in the child, which has only one: musl this,
  * with -1 before, 0 behind in the parent, 1 in the child, */
@@ -243,13 +240,6 @@ BOUND void *realloc(void *p, size_t size)
   return reallocate(p, size, CALLER);
 }
 
-BOUND void *reallocarray(void *p, size_t n, size_t size)
-{
-  if (__builtin_mul_overflow(n, size, &size))
-    size = SIZE_MAX;
-  return reallocate(p, size, CALLER);
-}
-
 /* Of those that are none, memalign takes the next power of two (glibc), posix_memalign none. */
 static void *align_any(size_t align, size_t size, void *caller)
 {
@@ -275,20 +265,7 @@ BOUND void *memalign(size_t align, size_t size)
   return align_any(align, size, CALLER);
 }
 
-BOUND void *aligned_alloc(size_t align, size_t size)
-{
-  return align_any(align, size, CALLER);
-}
-
-BOUND void *valloc(size_t size)
-{
-  return align_any(HEAP_PAGE, size, CALLER);
-}
-
-BOUND void *pvalloc(size_t size)
-{
-  return align_any(HEAP_PAGE, page_up(size), CALLER);
-}
+BOUND void *aligned_alloc(size_t align, size_t size) __attribute__((alias("memalign")));
 
 BOUND size_t malloc_usable_size(void *p)
 {

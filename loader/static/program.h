@@ -14,6 +14,7 @@ struct program {
   struct urf_host *host;
   int ready;            /* the heap can be used */
   int captures;         /* the host is told of what init allocates */
+  int fell_back;        /* the frozen state could not be used, init has run instead */
   uint64_t nanoseconds; /* that relocation took */
 };
 

@@ -42,14 +42,14 @@ void check(const struct image *image)
     damaged("");
 }
 
-static void check_fit(const struct image *image)
+/* Why the frozen state cannot be used here; turf may want to see what happens then. */
+static void look_for_reason(const struct image *image, struct reason *why)
 {
-  struct reason why = {0};
-  cpu_holds(NOTE->cpu, 0, &why);
+  if (S->host && S->host->fall_back)
+    why->what = "is not used";
+  cpu_holds(NOTE->cpu, 0, why);
   if (image->bias & (NOTE->flags & URF_FIXED ? -1 : (intptr_t)NOTE->align - 1))
-    thaw_fail("was loaded at an address that it is not frozen for", "");
-  if (why.what)
-    thaw_fail(why.what, why.which);
+    why->what = "was loaded at an address that it is not frozen for";
 }
 
 static void protect(const struct image *image)
@@ -84,7 +84,10 @@ static void finish(void)
   on_thaw();
 }
 
-static void thaw(uintptr_t bias)
+/* A member of its own in the archive, which a program has when it asks for it. */
+extern __typeof__(urf_fallback) urf_fallback __attribute__((weak));
+
+static void thaw(uintptr_t bias, const struct arguments *a)
 {
   const uint64_t started = stats_clock();
   struct image image = {.bias = bias,
@@ -92,8 +95,15 @@ static void thaw(uintptr_t bias)
                         .region_end = (uintptr_t)NOTE->heap_end + bias,
                         .table = (const char *)(uintptr_t)NOTE->table + bias};
   check(&image);
-  check_fit(&image);
+  struct reason why = {0, ""};
+  look_for_reason(&image, &why);
   (void)relocate(&image);
+  if (why.what) {
+    if (!urf_fallback || !NOTE->fallback)
+      thaw_fail(why.what, why.which);
+    urf_fallback(&image, a);
+    return;
+  }
   protect(&image);
   S->nanoseconds = stats_clock() - started;
   S->ready = 1;
@@ -124,21 +134,23 @@ static void begin(uintptr_t bias)
   host->at_exit = __cxa_atexit;
   host->error = &errno;
   if (has_hooks())
-    host->thaw = on_thaw;
+    host->thaw = finish;
   S->captures = 1;
   host->joined(&__ehdr_start, (const char *)(uintptr_t)NOTE->transient + bias);
 }
 
-HIDDEN void start(void) __asm__("urf_start");
+HIDDEN void start(int argc, char **argv, char **envp) __asm__("urf_start");
 
-void start(void)
+/* Their arguments are glibc's to constructors, not musl's, and of no use but to other constructors. */
+void start(int argc, char **argv, char **envp)
 {
+  const struct arguments a = {argc, argv, envp};
   const uintptr_t bias = (uintptr_t)NOTE - (uintptr_t)NOTE->self;
   if (S->ready) {
     if (S->host)
       S->host->loaded();
   } else if (NOTE->flags & URF_FROZEN)
-    thaw(bias);
+    thaw(bias, &a);
   else
     begin(bias);
 }
@@ -150,7 +162,7 @@ __asm__(ENTRY(".urf.init_array") ENTRY(".urf.init_array.last"));
 
 int urf_frozen(void)
 {
-  return NOTE->flags & URF_FROZEN;
+  return NOTE->flags & URF_FROZEN && !S->fell_back;
 }
 
 int urf_initialised(void)

@@ -3,7 +3,8 @@
 #include "note.h"
 #include "program.h"
 
-struct program program_state;
+/* Not in .bss, which fallback.c empties while it is in use. */
+__attribute__((section(".data"))) struct program program_state;
 
 NOTE_TAIL(URF_STATIC, sizeof(struct program));
 

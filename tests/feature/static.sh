@@ -75,6 +75,63 @@ for tool in strip "objcopy --strip-debug"; do
   grep -qx '1 1 1' out.txt || fail "after $tool it says $(cat out.txt)"
 done
 
+# where its frozen state cannot be used, init is run if the program has what that takes; the features that
+# the CPU must have are the last words of .note.urf
+cat >again.c <<'END'
+#include "common.h"
+static int constructed;
+static char *names[3];
+__attribute__((constructor)) static void first(void)
+{
+  names[constructed++] = strdup("first");
+}
+__attribute__((constructor)) static void second(void)
+{
+  names[constructed++] = strdup("second");
+}
+int boot(void)
+{
+  names[2] = strdup("third");
+  return constructed != 2;
+}
+int use(void)
+{
+  int n = urf_initialised();
+  for (int i = 0; i < 1000; i++)
+    names[i % 3] = realloc(names[i % 3], 1000 + (size_t)i * 10);
+  printf("%d %s %s %s\n", constructed, names[0], names[1], names[2]);
+  fprintf(stderr, "%d %d\n", urf_frozen(), n);
+  return 0;
+}
+END
+sed 's/if (!FROZEN)/if (!urf_initialised())/' "$TESTS/feature/static/common.h" >common.h
+# no_cpu FROZEN OUT: a file that wants features which no CPU has
+no_cpu() {
+  cp "$1" "$2"
+  readelf -SW "$2" | sed 's/^ *\[ *[0-9]*\]//' | awk '$1 == ".note.urf" { print $4, $5 }' >place
+  read -r at size <place
+  head -c 96 /dev/zero | tr '\000' '\377' | dd of="$2" bs=1 seek=$((0x$at + 0x$size - 96)) conv=notrunc status=none
+}
+for kind in pie fixed; do
+  turf=1 link_static $kind again again.c -I.
+  freeze again frozen --init boot -q
+  no_cpu frozen without
+  status=0
+  ./without >out.txt 2>said || status=$?
+  grep -q 'features of the CPU' said || fail "$kind: status $status, $(cat said)"
+  [ $status -eq 127 ] || fail "$kind: status $status"
+  turf=1 link_static $kind again again.c -I. -Wl,-u,urf_fallback
+  freeze again frozen --init boot -q
+  no_cpu frozen without
+  answers again again.txt 2>/dev/null
+  for program in frozen without; do
+    answers $program out.txt 2>$program.said
+    same again.txt out.txt "$kind: $program answers otherwise"
+  done
+  [ "$(cat frozen.said without.said | tr '\n' ',')" = '1 1,0 1,' ] ||
+    fail "$kind: $(cat frozen.said without.said)"
+done
+
 # a file that has lost its end
 head -c $(($(stat -c %s frozen) / 2)) ./frozen >short
 chmod +x short

@@ -91,6 +91,10 @@ int use(void)
   churn();
   CHECK(posix_memalign(&aligned, 1 << 20, 10) == 0 && (uintptr_t)aligned % (1 << 20) == 0);
   free(aligned);
+  char *pages = valloc(5000), *many = reallocarray(NULL, 10, 20);
+  CHECK((uintptr_t)pages % 4096 == 0 && many);
+  free(pages);
+  free(many);
   volatile size_t huge = SIZE_MAX / 2; /* or compilers know better */
   void *volatile none[] = {malloc(huge), calloc(huge, 4), realloc(NULL, huge)};
   CHECK(!none[0] && !none[1] && !none[2]);
