@@ -295,8 +295,8 @@ HIDDEN void fell_back(const struct image *image);
 HIDDEN void cpu_features(uint32_t *words);
 HIDDEN void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why);
 
-/* stats.c: nanoseconds of CLOCK_MONOTONIC; the line of URF_DEBUG */
-HIDDEN uint64_t stats_clock(void);
+/* stats.c: nanoseconds of a clock, CLOCK_...; the line of URF_DEBUG */
+HIDDEN uint64_t stats_clock(int clock);
 HIDDEN void stats_report(void);
 
 /* 1 for an address inside the image's heap, as far as the image really maps one. */

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "loader.h"
 #include "machine.h"
@@ -24,7 +25,8 @@
 #define HUGE_PAGE ((uintptr_t)2 << 20)
 #define EDGE (HUGE_PAGE / 8) /* less than this is not worth a huge page */
 /* Nanoseconds in which 512 single pages would have been had instead of a huge one: it has to be made free
- * first, or the host of a virtual machine has to provide it again. */
+ * first, or the host of a virtual machine has to provide it again.  Of this thread, as the others that a busy
+ * machine lets go first take longer. */
 enum { SLOW = 1000000, SLOW_AT_MOST = 2 };
 
 /* Two words, at the address of a word. */
@@ -89,11 +91,11 @@ static int copy_to(struct stretch *s, uintptr_t at, uintptr_t to, uintptr_t by)
   while (s->shift + to > s->ready) {
     uintptr_t next = (s->ready & -HUGE_PAGE) + HUGE_PAGE;
     next = next < s->shift + s->hi ? next : s->shift + s->hi;
-    const uint64_t before = stats_clock();
+    const uint64_t before = stats_clock(CLOCK_THREAD_CPUTIME_ID);
     if (!populate(s->ready, next))
       return 0;
     s->ready = next;
-    if (stats_clock() - before > SLOW && ++s->slow == SLOW_AT_MOST)
+    if (stats_clock(CLOCK_THREAD_CPUTIME_ID) - before > SLOW && ++s->slow == SLOW_AT_MOST)
       (void)ask(URF_SYS_MADVISE, next, s->shift + s->hi - next, MADV_NOHUGEPAGE, 0, 0);
   }
   copy_words(s->shift + at, at, (to - at) / WORD, by);

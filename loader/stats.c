@@ -21,10 +21,10 @@ struct pages {
 };
 
 /* The kernel itself is asked: before the image is relocated a libc function may be the library's own. */
-uint64_t stats_clock(void)
+uint64_t stats_clock(int clock)
 {
   long t[2] = {0, 0}; /* the kernel's, whatever libc calls a time */
-  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)t, 0, 0, 0, 0);
+  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, clock, (long)t, 0, 0, 0, 0);
   return (uint64_t)t[0] * 1000000000u + (uint64_t)t[1];
 }
 

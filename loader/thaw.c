@@ -102,7 +102,7 @@ void image_of(struct image *image)
 
 static void thaw(const struct arguments *a)
 {
-  const uint64_t started = stats_clock();
+  const uint64_t started = stats_clock(CLOCK_MONOTONIC);
   char digits[24];
   struct reason why = {0};
   struct image image;
@@ -133,7 +133,7 @@ static void thaw(const struct arguments *a)
   replay();
   keys_replay();
   signals_replay();
-  S->nanoseconds = stats_clock() - started;
+  S->nanoseconds = stats_clock(CLOCK_MONOTONIC) - started;
   S->copied = copied;
   stats_report();
   if (host)

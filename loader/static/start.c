@@ -24,10 +24,10 @@ enum { POPULATE_READ = 22 };
 extern HIDDEN const ElfW(Ehdr) __ehdr_start; /* defined by the linker */
 
 /* In nanoseconds, for relocate. */
-uint64_t stats_clock(void)
+uint64_t stats_clock(int clock)
 {
   struct timespec t;
-  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
+  (void)machine_syscall6(URF_SYS_CLOCK_GETTIME, clock, (long)&t, 0, 0, 0, 0);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -89,7 +89,7 @@ extern __typeof__(urf_fallback) urf_fallback __attribute__((weak));
 
 static void thaw(uintptr_t bias, const struct arguments *a)
 {
-  const uint64_t started = stats_clock();
+  const uint64_t started = stats_clock(CLOCK_MONOTONIC);
   struct image image = {.bias = bias,
                         .region = (uintptr_t)NOTE->data + bias,
                         .region_end = (uintptr_t)NOTE->heap_end + bias,
@@ -105,7 +105,7 @@ static void thaw(uintptr_t bias, const struct arguments *a)
     return;
   }
   protect(&image);
-  S->nanoseconds = stats_clock() - started;
+  S->nanoseconds = stats_clock(CLOCK_MONOTONIC) - started;
   S->ready = 1;
   if (S->host)
     S->host->thaw = finish;
