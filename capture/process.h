@@ -140,6 +140,7 @@ struct displacement {
   bool narrow;         /* it has 32 bits, and no emulator */
   bool emulated;       /* it is an emulator's, */
   uint64_t next;       /* which will ask for that place when its program wants any */
+  uint64_t program, program_size; /* where that is, with room for its break */
   struct clock clock;
   LIST(struct placed) placed;
   LIST(struct made) made;

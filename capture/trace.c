@@ -266,13 +266,20 @@ static void note_stack(int tid, struct displacement *d)
 }
 
 /* An emulator of user space (qemu, linux-user/mmap.c) first reserves what its program asks for, at whatever
- * place the kernel gives, and goes on behind that the next time.  The program itself is the first; a hint that
- * is not the next place has come from the program, such as where its break goes on. */
+ * place the kernel gives, and goes on behind that the next time.  The program itself is the first, with room for
+ * its break; other hints have come from the program. */
 static bool is_for_program(const struct displacement *d, const struct user_regs_struct *regs)
 {
   const unsigned long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   return d->emulated && regs->REG_ARG3 == PROT_NONE && (regs->REG_ARG4 & flags) == flags &&
          regs->REG_ARG1 && (!d->next || regs->REG_ARG1 == d->next);
+}
+
+/* The break would move with the program: when it gets another place than it has to have, it does not grow, and
+ * allocators do without. */
+static bool is_break(const struct displacement *d, const struct user_regs_struct *regs)
+{
+  return d->emulated && regs->REG_ARG1 && regs->REG_ARG1 - d->program < d->program_size;
 }
 
 /* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for. */
@@ -305,7 +312,9 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   const bool library = is_library(d, regs, file);
   /* copies of the process that make experiments must not change where its own mappings are */
   const bool own = is_thread_of(pid, d->pid), next = own && is_for_program(d, regs);
-  if (regs->REG_ARG4 & bound || (regs->REG_ARG1 && !*file && !library && !next) ||
+  const bool first = next && !d->next;
+  if (regs->REG_ARG4 & bound ||
+      (regs->REG_ARG1 && !*file && !library && !next && !is_break(d, regs)) ||
       regs->REG_ARG2 > space_of(d)->highest - space_of(d)->lowest)
     return;
   const uint64_t step = next_step(d, file, regs->REG_ARG2, own);
@@ -315,6 +324,8 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
                        : free_place(d, step, regs->REG_ARG2, library ? d->setting.align : 4096);
   if (next)
     d->next = regs->REG_ARG1 + regs->REG_ARG2;
+  if (first)
+    d->program = regs->REG_ARG1, d->program_size = regs->REG_ARG2;
   if (own)
     *PUSH(&d->made) =
         (struct made){.lo = regs->REG_ARG1,
