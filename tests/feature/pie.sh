@@ -5,6 +5,7 @@
 # timeout: 300
 # shellcheck disable=SC1091,SC2046,SC2086,SC2153,SC2154
 . "$(dirname "$0")/../lib.sh"
+. "$TESTS/static.inc"
 
 # link_pie OUT SOURCE [FLAG...]: with turf when $turf is not empty
 link_pie() {
@@ -15,25 +16,11 @@ link_pie() {
     -fPIC -pie "$source" -o "$out" -pthread "$@"
 }
 
-answers() { # PROGRAM OUT
-  "./$1" argument >"$2" || fail "$1 ends with status $?, and says: $(cat "$2")"
-}
-
 for name in heap.c functions.c exits.c; do
   source=$TESTS/feature/static/$name
   turf='' link_pie plain "$source"
   turf=1 link_pie program "$source"
-  answers plain plain.txt
-  answers program program.txt
-  same plain.txt program.txt "$name: linked with turf it answers otherwise"
-  freeze program frozen --init boot -q
-  for _ in 1 2 3; do
-    answers frozen frozen.txt
-    same plain.txt frozen.txt "$name: frozen it answers otherwise"
-  done
-  run "$TURF" verify -q frozen
-  freeze program again --init boot -q
-  cmp frozen again || fail "$name: two freezes differ"
+  three_forms "$name"
 done
 ! find . -name '.turf-*' | grep . || fail "copies are left"
 

@@ -7,10 +7,6 @@
 . "$(dirname "$0")/../lib.sh"
 . "$TESTS/static.inc"
 
-answers() { # PROGRAM OUT
-  "./$1" argument >"$2" || fail "$1 ends with status $?, and says: $(cat "$2")"
-}
-
 for source in "$TESTS"/feature/static/*.c*; do
   name=${source##*/}
   name=${name%.*}
@@ -18,18 +14,7 @@ for source in "$TESTS"/feature/static/*.c*; do
   for kind in pie fixed; do
     turf='' link_static $kind plain "$source"
     turf=1 link_static $kind program "$source"
-    answers plain plain.txt
-    ! grep '^wrong' plain.txt || fail "$name, $kind: without turf"
-    answers program program.txt
-    same plain.txt program.txt "$name, $kind: linked with turf it answers otherwise"
-    freeze program frozen --init boot -q
-    for _ in 1 2 3; do
-      answers frozen frozen.txt
-      same plain.txt frozen.txt "$name, $kind: frozen it answers otherwise"
-    done
-    run "$TURF" verify -q frozen
-    freeze program again --init boot -q
-    cmp frozen again || fail "$name, $kind: two freezes differ"
+    three_forms "$name, $kind"
   done
 done
 
