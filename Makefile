@@ -37,7 +37,6 @@ OTHERS = $(foreach c,$(CROSS),$(if $(CC_$(call machine_of,$c)),$(call machine_of
 MACHINES = $(MACHINE) $(OTHERS)
 # For others than this one Debian has the library (musl-dev:arm64), and no musl-gcc: one is made after this machine's.
 MUSL_SPECS = /usr/lib/x86_64-linux-musl/musl-gcc.specs
-# What libgcc has for atomics asks glibc what the CPU can do.
 $(foreach m,$(OTHERS),$(if $(and $(wildcard /usr/lib/$m-linux-musl/libc.so),$(wildcard $(MUSL_SPECS))), \
   $(eval MUSL_CC_$m = $(B)/musl-gcc-$m)))
 
@@ -131,6 +130,7 @@ $(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) $(HOST_HEADERS) $(wildcard 
 	@mkdir -p $(@D)
 	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(MACHINE) -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
 
+# What libgcc has for atomics asks glibc what the CPU can do: so they are in line.
 $(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
 	@mkdir -p $(@D)
 	sed 's/x86_64/$*/g' $< >$@.specs
