@@ -2,7 +2,10 @@
 """bench.py [OPTION...] [PATTERN...] - how fast frozen libraries load, and what freezing costs.
 
 Every line is a ratio of things measured in turns in this run.  PATTERNs are shell patterns for the names that
---list prints, e.g. 'load/dense/128M' or 'load/*/cold'."""
+--list prints, e.g. 'load/dense/128M' or 'load/*/cold'.
+
+A machine that has been at work for hours has few huge pages left, and makes them slowly.  For figures to keep,
+as root: sync; echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory"""
 
 import argparse
 import dataclasses

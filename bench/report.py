@@ -34,6 +34,18 @@ def first_line(command):
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
+def huge_free():
+    """Memory in free blocks of 2 MiB and more, in MiB (proc(5), buddyinfo: a column for each power of two
+    pages): where there is none a kernel makes huge pages by moving others, or not at all."""
+    try:
+        with open("/proc/buddyinfo") as f:
+            lines = [line.split()[4:] for line in f]
+    except OSError:
+        return "unknown"
+    page = os.sysconf("SC_PAGE_SIZE")
+    return f"{sum(int(n) * (page << order) for line in lines for order, n in enumerate(line) if page << order >= 2 << 20) >> 20} MiB free"
+
+
 def machine():
     try:
         with open("/sys/kernel/mm/transparent_hugepage/enabled") as f:
@@ -47,7 +59,7 @@ def machine():
         "cores": str(os.cpu_count()),
         "memory": f"{round(memory / (1 << 20))} GiB",
         "kernel": platform.release(),
-        "huge pages": huge,
+        "huge pages": f"{huge}, {huge_free()}",
         "libc": first_line(["ldd", "--version"]),
         "compiler": first_line(CC + ["--version"]),
     }
