@@ -56,7 +56,8 @@ IN_SCRIPT(mutate)
 IN_SCRIPT(fresh)
 
 /* Tcl's own tests, those files that the environment names, at the level that they expect.  Results go
- * to stdout. */
+ * to stdout.  Some of them wait for something, for which Tcl starts a thread that only Tcl_Finalize
+ * ends: dlclose would take the code away below it. */
 void suite(FILE *out)
 {
   const char *directory = getenv("TCL_TESTS"), *name = getenv("TCL_TEST_FILES");
@@ -71,6 +72,7 @@ void suite(FILE *out)
     if (Tcl_EvalFile(interp, path) != TCL_OK)
       fprintf(out, "%s: %s\n", file, Tcl_GetStringResult(interp));
   }
+  Tcl_Finalize();
 }
 
 /* Frees what Tcl frees; urf_init may follow. */
