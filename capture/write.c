@@ -342,8 +342,8 @@ static bool moves(const GElf_Shdr *sh)
   return !(sh->sh_flags & SHF_ALLOC) && sh->sh_type != SHT_NOBITS && sh->sh_type != SHT_NULL;
 }
 
-/* No symbol may point behind the end of its section: that of .urf.table, which some linkers make,
- * and those of .init_array's other entries. */
+/* No symbol may point behind the end of its section: those of .urf.table, which some linkers make,
+ * or the ABI wants ($d of the Arm ones), and those of .init_array's other entries. */
 static bool move_symbol(const struct writer *w, GElf_Sym *sym)
 {
   const struct urf_note *note = &w->lib->note;
@@ -353,7 +353,8 @@ static bool move_symbol(const struct writer *w, GElf_Sym *sym)
     sym->st_size = 0;
     return true;
   }
-  if (GELF_ST_TYPE(sym->st_info) != STT_SECTION || sym->st_value < note->heap + note->heap_reserve)
+  if (GELF_ST_BIND(sym->st_info) != STB_LOCAL || !sym->st_shndx || sym->st_shndx >= SHN_LORESERVE ||
+      sym->st_value < note->heap + note->heap_reserve)
     return false;
   sym->st_value = w->tail_address;
   return true;

@@ -185,7 +185,7 @@ no_new_complaints() {
 
 # same_names INPUT OUTPUT: the dynamic symbols; .bss (B) has contents once it is frozen (D)
 same_names() {
-  nm -D "$1" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >in.nm
-  nm -D "$2" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >out.nm
+  "${TRIPLE:+$TRIPLE-}nm" -D "$1" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >in.nm
+  "${TRIPLE:+$TRIPLE-}nm" -D "$2" | sed 's/^[0-9a-f]*//; s/ B / D /' | sort >out.nm
   same in.nm out.nm "frozen it has other dynamic symbols"
 }

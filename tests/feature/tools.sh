@@ -1,9 +1,11 @@
 #!/bin/sh
 # The output is an ordinary ELF file: tools may change it and have nothing to say that they do not
 # say of the input.
+# machines: yes
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
-need readelf=binutils nm=binutils strip=binutils objcopy=binutils eu-elflint=elfutils patchelf
+tools=${TRIPLE:+$TRIPLE-}
+need readelf=binutils "${tools}nm=binutils" eu-elflint=elfutils patchelf
 
 build_driver
 source=$TESTS/feature/link_now.c
@@ -12,10 +14,10 @@ build_lib b.so "$source" -- -g -O1
 run "$DRIVER" ./a.so >a.txt
 
 # nothing of turf to be seen by a program that links with it
-nm -D --defined-only a.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >a.nm
-nm -D --defined-only b.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >b.nm
+"${tools}nm" -D --defined-only a.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >a.nm
+"${tools}nm" -D --defined-only b.so | awk '{ print $2, $3 }' | grep -v ' _\{0,2\}\(edata\|end\|bss_start\|init\|fini\)$' | sort >b.nm
 same a.nm b.nm "linked with turf it exports other symbols"
-! nm -D b.so | grep -v ' urf_init$' | grep -i urf || fail "the input shows a symbol of turf"
+! "${tools}nm" -D b.so | grep -v ' urf_init$' | grep -i urf || fail "the input shows a symbol of turf"
 
 freeze b.so c.so
 same_names b.so c.so
@@ -32,22 +34,22 @@ change() { # COMMAND... FILE-IN-PLACE
   works changed.so "$*"
 }
 works c.so nothing
-change strip
-change strip --strip-unneeded
-change strip --strip-debug
-change objcopy --strip-debug
-change objcopy
-change objcopy --compress-debug-sections
+change ${tools}strip
+change ${tools}strip --strip-unneeded
+change ${tools}strip --strip-debug
+change ${tools}objcopy --strip-debug
+change ${tools}objcopy
+change ${tools}objcopy --compress-debug-sections
 change patchelf --set-rpath /x
 change patchelf --set-rpath /a/rather/long/path/so/that/there/is/not/enough/room/for/it/where/the/old/one/was
 change patchelf --set-soname libother.so
 ! command -v eu-strip >/dev/null || change eu-strip
 ! command -v llvm-strip >/dev/null || change llvm-strip
 ! command -v llvm-objcopy >/dev/null || change llvm-objcopy --strip-debug
-objcopy --only-keep-debug c.so c.debug
+"${tools}objcopy" --only-keep-debug c.so c.debug
 cp c.so linked.so
-strip linked.so
-objcopy --add-gnu-debuglink=c.debug linked.so
+"${tools}strip" linked.so
+"${tools}objcopy" --add-gnu-debuglink=c.debug linked.so
 works linked.so "objcopy --add-gnu-debuglink"
 
 # the same bytes again, from another place to another name
@@ -56,6 +58,6 @@ cp b.so elsewhere/input.so
 freeze elsewhere/input.so elsewhere/output.so
 cmp c.so elsewhere/output.so || fail "two freezes of one library differ"
 cp b.so stripped.so
-strip stripped.so
+"${tools}strip" stripped.so
 freeze stripped.so c-stripped.so
 works c-stripped.so "strip before the freeze"
