@@ -7,7 +7,7 @@ real=$(cd "$(dirname "$0")/../tests/real" && pwd)
 skip() { echo "$*" >&2 && exit 77; }
 fail() { echo "failed: $*" >&2 && exit 1; }
 . "$real/link.inc"
-CC_CMD=$CC LD_FLAG=
+CC_CMD=$CC LD_FLAG='' TURF_FLAGS="-L$LIBDIR -T urf.ld" real_flags=''
 name=$1
 shift
 link_with=$*

@@ -8,6 +8,10 @@
 
 SCRIPT("lua.lua");
 
+#ifndef RECORDS
+#define RECORDS 200000
+#endif
+
 static lua_State *L;
 
 int urf_init(void)
@@ -18,7 +22,9 @@ int urf_init(void)
   if (!L)
     return 1;
   luaL_openlibs(L);
-  if (luaL_loadbuffer(L, script, script_end - script, "=lua.lua") || lua_pcall(L, 0, 0, 0)) {
+  int status = luaL_loadbuffer(L, script, script_end - script, "=lua.lua");
+  lua_pushinteger(L, RECORDS);
+  if (status || lua_pcall(L, 1, 0, 0)) {
     fprintf(stderr, "lua: %s\n", lua_tostring(L, -1));
     return 1;
   }

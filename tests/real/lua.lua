@@ -1,6 +1,8 @@
--- What the Lua test keeps: 200,000 records, found by number, by name and by tag.
+-- What the Lua test keeps: so many records, found by number, by name and by tag.
 -- No table here is indexed by a table or a function: Lua hashes those by address, and a table
 -- that was filled at one address cannot be searched at another.
+
+local size = ...
 
 local Record = {}
 Record.__index = Record
@@ -27,7 +29,7 @@ local function insert(r)
   if r.id % 1000 == 0 then weak["w" .. r.id] = r end
 end
 
-for id = 1, 200000 do insert(record(id)) end
+for id = 1, size do insert(record(id)) end
 
 -- Things that a program has lying about: open upvalues, a coroutine half way through, finalizers,
 -- a file of libc, a compiled chunk, a long string, a buffer that was cleared again.
@@ -39,7 +41,7 @@ local count = counter()
 count(41)
 
 local walk = coroutine.create(function(first)
-  for i = first, #records, 50000 do first = coroutine.yield(records[i].name) or first end
+  for i = first, #records, size // 4 do first = coroutine.yield(records[i].name) or first end
   return "end " .. first
 end)
 local walked = {select(2, coroutine.resume(walk, 7))}
@@ -73,7 +75,7 @@ function answer()
   local function say(...) out[#out + 1] = table.concat({...}, " ") end
 
   say("records", #records, "tags", by_tag.oak or 0, by_tag.lim or 0, by_tag.row or 0)
-  for _, id in ipairs {8, 4711, 100000, #records} do
+  for _, id in ipairs {8, 711, size // 2, #records} do
     local name = record(id).name
     say("lookup", name, tostring(by_name[name]), tostring(by_name[name .. "!"]))
   end
@@ -85,7 +87,7 @@ function answer()
     if r.name:find("^%a+%-(%d)%1$") or r.name:match("777") then found = found + 1 end
   end
   say("hits", hits, "found", found, ("total %.3f"):format(total))
-  local t = slice(5000, 25000)
+  local t = slice(size // 40, size // 8)
   local seen = {}
   for i = 1, #t do seen[i] = t[i].name end
   say("sorted", tostring(t[1]), tostring(t[#t]), sum(table.concat(seen, ",")))
@@ -123,8 +125,8 @@ function mutate()
   for i = 1, #records do if records[i] then kept[#kept + 1] = records[i] end end
   records = kept
   say("kept", #records)
-  for id = 200001, 240000 do insert(record(id)) end
-  for _ = 1, 5000 do
+  for id = size + 1, size + size // 5 do insert(record(id)) end
+  for _ = 1, size // 40 do
     local r = records[math.random(#records)]
     r.extra = {r.name:upper(), math.random(), {}}
     r.score = r.score + math.random(100)
@@ -151,8 +153,8 @@ function mutate()
     trees[i % 10] = node
   end
   collectgarbage("incremental")
-  for i = 1, 50000 do by_name["late" .. i] = record(i) end
-  for i = 1, 50000, 2 do by_name["late" .. i] = nil end
+  for i = 1, size // 4 do by_name["late" .. i] = record(i) end
+  for i = 1, size // 4, 2 do by_name["late" .. i] = nil end
   local chunks = 0
   for i = 1, 500 do chunks = chunks + load("local a = " .. i .. " return function() return a end")()() end
   say("chunks", chunks, "dumped", #string.dump(answer, true))
