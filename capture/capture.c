@@ -17,6 +17,11 @@ int capture_unexpected(const struct library *lib, const char *line, struct error
               : -1;
 }
 
+uint64_t capture_bias(const struct library *lib, uint64_t bias, uint64_t lo)
+{
+  return lib->word == 4 && bias > lo ? bias - ((uint64_t)1 << 32) : bias;
+}
+
 static int take_loaded(struct capture *c, const struct library *lib, struct error *e)
 {
   const char *line = process_line(c->process, e);
@@ -34,6 +39,7 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
   if (!line ||
       sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
     return capture_unexpected(lib, line, e);
+  c->bias = capture_bias(lib, c->bias, lib->word == 4 ? (uint32_t)(c->bias + lib->lo) : c->bias);
   return 0;
 }
 

@@ -16,6 +16,10 @@ struct sealed {
 /* Returns -1, with an error for an answer that is none; for NULL there is one already. */
 int capture_unexpected(const struct library *lib, const char *line, struct error *e);
 
+/* The bias, which the host tells as its words have it, of a module whose first byte is at the address lo: what is
+ * loaded below the address it was linked for has one that is less than zero. */
+uint64_t capture_bias(const struct library *lib, uint64_t bias, uint64_t lo);
+
 /* taken.c: the region, held against that of the first run (or NULL); blocks, and then allocations; all with the
  * errors of the conversation.  The first asks for bytes at a run-time address, which process_read reads. */
 int capture_ask_bytes(struct capture *c, uint64_t address, uint64_t size, struct error *e);

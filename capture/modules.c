@@ -62,6 +62,7 @@ int capture_modules(struct capture *c, const struct library *lib, struct module_
     if (sscanf(line, "module %" SCNx64 " %" SCNx64 " %" SCNx64 " %n", &m.bias, &m.lo, &m.hi,
                &name) != 3)
       break;
+    m.bias = capture_bias(lib, m.bias, m.lo);
     if (first) { /* the program comes first under both libcs */
       c->host_lo = m.lo;
       c->host_hi = m.hi;

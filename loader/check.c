@@ -74,18 +74,18 @@ static void check_length(const struct image *image)
 
 static void check_note(const struct image *image)
 {
-  const uint64_t bias = image->bias;
+  const uintptr_t bias = image->bias; /* added in words of the machine: it may be less than zero */
   if (NOTE->format != URF_FORMAT)
     thaw_fail("was frozen by a turf of another format; freeze it again with this", "liburf.a");
   if (NOTE->machine != URF_MACHINE)
     thaw_fail("was frozen for another machine", "");
-  if (NOTE->state_size != sizeof(struct state) || NOTE->state + bias != (uintptr_t)S ||
+  if (NOTE->state_size != sizeof(struct state) || (uintptr_t)NOTE->state + bias != (uintptr_t)S ||
       NOTE->data > NOTE->heap ||
       !inside(NOTE->state - NOTE->data, sizeof(struct state), NOTE->heap - NOTE->data) ||
       NOTE->heap > NOTE->heap_end || NOTE->heap_end > NOTE->table || NOTE->table % 8 ||
       !NOTE->align || NOTE->align & (NOTE->align - 1))
     damaged(".note.urf");
-  if (!inside(NOTE->table + bias - image->region, NOTE->table_size,
+  if (!inside((uintptr_t)NOTE->table + bias - image->region, NOTE->table_size,
               mapped_end(image) - image->region))
     damaged(".urf.table is not in the file");
 }

@@ -36,7 +36,7 @@ void check(const struct image *image)
 {
   const uintptr_t last = (uintptr_t)image->table + NOTE->table_size - 1;
   if (NOTE->format != URF_FORMAT || NOTE->machine != URF_MACHINE || NOTE->state_size != sizeof *S ||
-      NOTE->state + image->bias != (uintptr_t)S ||
+      (uintptr_t)NOTE->state + image->bias != (uintptr_t)S ||
       machine_syscall6(URF_SYS_MADVISE, (long)(last & -(uintptr_t)HEAP_PAGE), HEAP_PAGE,
                        POPULATE_READ, 0, 0, 0) == -EFAULT)
     damaged("");
