@@ -282,10 +282,13 @@ static bool is_break(const struct displacement *d, const struct user_regs_struct
   return d->emulated && regs->REG_ARG1 && regs->REG_ARG1 - d->program < d->program_size;
 }
 
-/* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for. */
+/* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for, and
+ * so is that of a library which is to have no other. */
 static bool is_taken(const struct displacement *d, uint64_t lo, uint64_t size)
 {
   const struct space *space = space_of(d);
+  if (d->fixed && lo < d->fixed + d->image && d->fixed < lo + size)
+    return true;
   if (d->narrow && lo < 6 * space->lowest && 5 * space->lowest < lo + size)
     return true;
   for (size_t i = 0; d->narrow && i < d->made.n; i++)
