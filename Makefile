@@ -208,7 +208,7 @@ check: all
 # Every test in every configuration there is a compiler for, see tests/MATRIX.md.
 check-matrix: all
 	-set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
-	  tests/run -j $(JOBS) -o $(B)/matrix $(TESTS)
+	  tests/run -j $(JOBS) -a -o $(B)/matrix $(TESTS)
 	tests/matrix $(B)/matrix tests/MATRIX.md
 
 lint:

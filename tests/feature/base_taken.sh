@@ -4,8 +4,7 @@
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 
-base=0x123400000000
-flag=$BASE_FLAG$base
+flag=$BASE_FLAG$BASE
 build_driver
 build_plain a.so "$TESTS/feature/link_now.c"
 build_lib b.so "$TESTS/feature/link_now.c" -- $flag
@@ -15,9 +14,9 @@ same a.txt b.txt "linked with turf it answers otherwise"
 freeze b.so c.so
 run "$DRIVER" -f ./c.so >c.txt 2>at.txt
 same a.txt c.txt "frozen it answers otherwise at its base"
-grep -q "$base" at.txt || fail "not loaded at $base: $(cat at.txt)"
+grep -q "$BASE" at.txt || fail "not loaded at $BASE: $(cat at.txt)"
 for _ in 1 2 3; do
-  run "$DRIVER" -f -o $base ./c.so >c.txt 2>at.txt
+  run "$DRIVER" -f -o $BASE ./c.so >c.txt 2>at.txt
   same a.txt c.txt "frozen it answers otherwise at another base"
-  ! grep -q "$base" at.txt || fail "loaded at $base, which was occupied"
+  ! grep -q "$BASE" at.txt || fail "loaded at $BASE, which was occupied"
 done

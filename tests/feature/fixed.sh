@@ -7,8 +7,7 @@
 [ "$TURF" != none ] || exit 0
 build_driver
 
-base=0x123400000000
-flag=$BASE_FLAG$base
+flag=$BASE_FLAG$BASE
 
 cat >table.c <<'END_C'
 #include <math.h>
@@ -96,11 +95,11 @@ for options in -n -t -F; do
   run "$DRIVER" $options ./table-a.so >want.txt
   run "$DRIVER" $options -f ./table-c.so >out.txt 2>at.txt
   same want.txt out.txt "frozen it answers otherwise"
-  ! grep '^base' at.txt | grep -v $base || fail "loaded elsewhere"
+  ! grep '^base' at.txt | grep -v $BASE || fail "loaded elsewhere"
 done
 for _ in 1 2 3 4; do
   run "$DRIVER" ./table-a.so >want.txt
-  run env URF_DEBUG=1 "$DRIVER" -f -o $base ./table-c.so >out.txt 2>at.txt
+  run env URF_DEBUG=1 "$DRIVER" -f -o $BASE ./table-c.so >out.txt 2>at.txt
   same want.txt out.txt "where its base is taken it answers otherwise"
   grep -q 'so init is run: .*another address' at.txt || fail "it does not say that init is run: $(cat at.txt)"
 done
@@ -109,7 +108,7 @@ done
 freeze table-b.so table-d.so --fixed --fallback fail
 run "$DRIVER" -f ./table-d.so >out.txt
 status=0
-"$DRIVER" -f -o $base ./table-d.so >out.txt 2>err.txt || status=$?
+"$DRIVER" -f -o $BASE ./table-d.so >out.txt 2>err.txt || status=$?
 [ $status -eq 127 ] || fail "it was loaded where it cannot be used: $status"
 [ "$(grep -c '^urf: .*table-d.so: .*another address' err.txt)" -eq 1 ] || fail "$(cat err.txt)"
 
@@ -121,9 +120,9 @@ void answer(FILE *out) { fputs("fine\n", out); }
 END_C
 build_lib fails-b.so fails.c -- $flag
 freeze fails-b.so fails-c.so --fixed
-run "$DRIVER" -f -o $base ./fails-c.so >out.txt
+run "$DRIVER" -f -o $BASE ./fails-c.so >out.txt
 status=0
-FAIL=1 "$DRIVER" -f -o $base ./fails-c.so >out.txt 2>err.txt || status=$?
+FAIL=1 "$DRIVER" -f -o $BASE ./fails-c.so >out.txt 2>err.txt || status=$?
 [ $status -eq 127 ] || fail "loaded although its init failed: $status"
 grep -q '^urf: .*its init failed' err.txt || fail "$(cat err.txt)"
 

@@ -124,7 +124,7 @@ for flags in '' -rdynamic; do
   build_plain a.so library.c -- -fno-builtin
   run ./program ./a.so >a.txt
   cat a.txt
-  for where in '' ${base}0x123400000000 ${base}0x700000000000; do
+  for where in '' $base$BASE $base$HIGH_BASE; do
     build_lib b.so library.c -- -fno-builtin $where
     run ./program ./b.so >b.txt
     same a.txt b.txt "linked with turf it does otherwise"

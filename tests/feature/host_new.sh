@@ -109,7 +109,7 @@ three() {
   build_plain a.so library.cc -- $flags "$@"
   run ./$program ./a.so >a.txt
   cat a.txt
-  for where in '' ${base}0x123400000000 ${base}0x700000000000; do
+  for where in '' $base$BASE $base$HIGH_BASE; do
     build_lib b.so library.cc -- $flags "$@" $where
     run ./$program ./b.so >b.txt
     same a.txt b.txt "linked with turf it does otherwise ($program)"

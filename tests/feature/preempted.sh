@@ -198,6 +198,7 @@ void answer(FILE *out)
   fprintf(out, "%d\n", ((int (*)(void))(high << 8 >> 8))() + ((int (*)(void))(turned >> 16))());
 }
 END
+[ $BITS = 64 ] || sed -i 's/ | (uintptr_t)1 << 56//; s/high << 8 >> 8/high/; s/on_event << 16/on_event << 4 | (uintptr_t)on_event >> 28/; s/(turned >> 16)/(turned >> 4 | turned << 28)/' tagged.c
 three tagged
 run "$DRIVER" ./tagged-a.so >want.txt
 run "$DRIVER" -f ./tagged-c.so >out.txt 2>/dev/null

@@ -20,7 +20,7 @@ unsigned long written(void);
 static void *word(uintptr_t i)
 {
   if (i < GAP ? i % 7 == 6 : i < SPARSE || i % 1100)
-    return (void *)(i * 0x9e3779b97f4a7c15u | 1);
+    return (void *)(uintptr_t)(i * 0x9e3779b97f4a7c15u | 1);
   return &state[i * 7919 % WORDS];
 }
 int urf_init(void)
@@ -169,8 +169,8 @@ expect moved ./short locked ./frozen.so
 expect "the file's" ./short as ./frozen.so
 expect "the file's" ./short data ./frozen.so
 expect "the file's" ./short mremap ./frozen.so
-case $CC-$LIBC in
-gcc-glibc)
+case $CC-$LIBC-$MACHINE in
+gcc-glibc-)
   $CC_CMD -O1 -fsanitize=address $WARN -D_GNU_SOURCE short.c -o short-asan -ldl
   expect moved ./short-asan - ./frozen.so
   ! command -v valgrind >/dev/null || expect moved valgrind -q ./short - ./frozen.so

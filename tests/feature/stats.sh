@@ -122,7 +122,7 @@ done
 [ $LD != mold ] || exit 0 # it gives libraries no base
 
 # at the preferred base nothing is relocated
-base=${BASE_FLAG}0x345600000000
+base=$BASE_FLAG$BASE
 build_lib b.so stats.c -- -I"$TESTS/../loader" -Wl,-z,now -pthread $base
 start=$(section .data) end=$(section .urf.heap)
 end=$(printf '0x%x' $((end + 300 * 3100)))
