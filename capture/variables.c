@@ -79,11 +79,14 @@ void variables_read(struct variables *n, const char *path)
   struct elf_file f;
   struct error ignored = {0};
   struct dynsym s;
+  bool exports = false;
   *n = (struct variables){0};
   if (!file_open(&f, path, &ignored)) {
-    for (int i = 1; i < f.n_symbols && !file_dynsym(&f, i, &s); i++)
+    for (int i = 1; i < f.n_symbols && !file_dynsym(&f, i, &s); i++) {
       add_name(n, &s.sym, s.name, true);
-    add_symtab(n, f.elf, f.n_symbols <= 1); /* a static program exports nothing */
+      exports |= GELF_ST_TYPE(s.sym.st_info) != STT_SECTION;
+    }
+    add_symtab(n, f.elf, !exports); /* a static program exports nothing, but perhaps its sections */
     add_debug(n, &f);
   }
   file_close(&f);
