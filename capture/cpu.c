@@ -104,11 +104,20 @@ static int look_at_code(struct capture *c, char **seen, struct error *e)
   return status;
 }
 
+/* A static program has what it calls; one without symbols may have anything. */
+static bool has(const struct library *lib, const char *name)
+{
+  for (size_t i = 0; lib->is_static && i < lib->symbols.n; i++)
+    if (strcmp(lib->symbols.at[i].name, name) == 0)
+      return true;
+  return library_needs(lib, name, "") || (lib->is_static && !lib->symbols.n);
+}
+
 int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct error *e)
 {
   const struct library *lib = c->lib;
   for (size_t i = 0; i < sizeof names / sizeof *names && !plan->cpu_seen; i++)
-    if (library_needs(lib, names[i], ""))
+    if (has(lib, names[i]))
       plan->cpu_seen = xstrdup(names[i]);
   if (!plan->cpu_seen && look_at_code(c, &plan->cpu_seen, e))
     return -1;
