@@ -50,8 +50,8 @@ TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icaptu
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 # Static programs have another loader, of less code, with parts of it.
-PROGRAM_FLAGS = $(subst -O2 -fPIC,$(or $(call known,$(CC),-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(MACHINE)))) -fno-asynchronous-unwind-tables \
-	-Iloader/static
+program_flags = $(subst -O2 -fPIC,$(or $(call known,$(CC_$(1)),-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(1)))) \
+	-fno-asynchronous-unwind-tables -Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 PROGRAM = static/start static/state static/heap static/fail relocate cpu
 # The host is a program of its own.
@@ -61,17 +61,12 @@ HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/gu
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 # Where what is linked into libraries of a machine is, from $(B)/lib on
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
-HOSTS = turf/host-$(MACHINE)-static \
-	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
+HOSTS = $(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-static turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
 
-SHARED = liburf.a urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
-	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS)
+SHARED = urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.a liburf.so liburf_shared.a)) $(HOSTS)
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
-
-$(B)/program/%.o: loader/%.c $(wildcard loader/*.h loader/*/*.h) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_FLAGS) -c $< -o $@
 
 $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loader/format.h Makefile
 	@mkdir -p $(@D)
@@ -99,18 +94,8 @@ endef
 
 # What few programs ask for are members of their own, and what they have from each other has names that
 # nobody else has.
-MEMBERS = $(patsubst %,$(B)/program/%.o,static/stats static/map static/pages static/fallback)
-SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate
-$(B)/program/static/fallback.o: $(B)/program/fallback.o $(B)/program/static/fell_back.o
-	$(CC) -r -nostdlib $^ -o $@
-$(B)/lib/liburf.a: BETWEEN = $(foreach name,$(SHARED_NAMES),--redefine-sym $(name)=__urf_$(name))
-$(B)/lib/liburf.a: GLOBAL += $(SHARED_NAMES:%=__urf_%)
-$(B)/lib/liburf.a: $(PROGRAM:%=$(B)/program/%.o) $(MEMBERS)
-	$(call ARCHIVE,program,$(MACHINE))
-	for file in $(MEMBERS:$(B)/program/%=%); do \
-	  $(OBJCOPY) $(BETWEEN) $(B)/program/$$file $(B)/program/urf-$$(basename $$file) || exit; \
-	  $(AR) rcsD $@ $(B)/program/urf-$$(basename $$file) || exit; \
-	done
+MEMBER = stats map pages auxv fallback
+SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate kernel_says
 
 # For linkers that read no script.
 $(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/$(MACHINE)/%.o,$(subst state,plain,$(LOADER)))
@@ -125,11 +110,6 @@ $(B)/host.list:
 	@mkdir -p $(@D)
 	echo '{ urf_host_handshake; };' >$@
 
-# It goes on in a process that a program has taken over, with another thread pointer.
-$(B)/lib/turf/host-$(MACHINE)-static: $(HOST_STATIC) $(HOST_HEADERS) $(wildcard capture/$(MACHINE)/*.h) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(STD) -D_GNU_SOURCE -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(MACHINE) -Icapture/$(MACHINE) $(HOST_STATIC) -static-pie -o $@
-
 # What libgcc has for atomics asks glibc what the CPU can do: so they are in line.
 $(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
 	@mkdir -p $(@D)
@@ -138,8 +118,30 @@ $(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
 	  "$(call known,$(CC_$*),-mno-outline-atomics)" >$@
 	chmod +x $@
 
-# machine_rules MACHINE: what libraries are linked with, and the hosts
+# The host of static programs goes on in a process that one of them has taken over, with another thread pointer.
+# glibc has no static PIE for some machines: then it stands where no program does, and has no global pointer.
+static_pie = $(if $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o)),-static-pie,-static \
+	-fno-pie -Wl,-Ttext-segment=0x60000000 $(call known,$(CC_$(1)),-mno-relax) -Wl,--no-relax)
+
+# machine_rules MACHINE: what libraries and static programs are linked with, and the hosts
 define machine_rules
+$(B)/program/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/*/*.h) Makefile
+	@mkdir -p $$(@D)
+	$$(CC_$(1)) $$(call program_flags,$(1)) -c $$< -o $$@
+
+$(B)/program/$(1)/static/fallback.o: $(B)/program/$(1)/fallback.o $(B)/program/$(1)/static/fell_back.o
+	$$(CC_$(1)) -r -nostdlib $$^ -o $$@
+
+$(B)/lib/$(call place_of,$(1))liburf.a: MEMBERS = $$(MEMBER:%=$(B)/program/$(1)/static/%.o)
+$(B)/lib/$(call place_of,$(1))liburf.a: BETWEEN = $$(foreach name,$$(SHARED_NAMES),--redefine-sym $$(name)=__urf_$$(name))
+$(B)/lib/$(call place_of,$(1))liburf.a: GLOBAL += $$(SHARED_NAMES:%=__urf_%)
+$(B)/lib/$(call place_of,$(1))liburf.a: $$(PROGRAM:%=$(B)/program/$(1)/%.o) $$(MEMBER:%=$(B)/program/$(1)/static/%.o)
+	$$(call ARCHIVE,program/$(1),$(1))
+	for name in $$(MEMBER); do \
+	  $$(OBJCOPY_$(1)) $$(BETWEEN) $(B)/program/$(1)/static/$$$$name.o $(B)/program/$(1)/urf-$$$$name.o || exit; \
+	  $$(AR) rcsD $$@ $(B)/program/$(1)/urf-$$$$name.o || exit; \
+	done
+
 $(B)/loader/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/$(1)/*.h) Makefile
 	@mkdir -p $$(@D)
 	$$(CC_$(1)) $$(call loader_flags,$(1)) -c $$< -o $$@
@@ -151,6 +153,11 @@ $(B)/lib/$(call place_of,$(1))liburf_shared.a: $$(LOADER:%=$(B)/loader/$(1)/%.o)
 $(B)/lib/$(call place_of,$(1))liburf.so: Makefile
 	@mkdir -p $$(@D)
 	echo 'INPUT(-l:liburf_shared.a)' >$$@
+
+$(B)/lib/turf/host-$(1)-static: $$(HOST_STATIC) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) Makefile
+	@mkdir -p $$(@D)
+	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(1) -Icapture/$(1) \
+	  $$(HOST_STATIC) $$(call static_pie,$(1)) -o $$@
 
 $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)

@@ -343,7 +343,7 @@ static void fall_back_ahead(struct work *w, const char *path)
   const struct setting setting = {.seed = PROOF_SEED + 1, .align = w->frozen.align};
   w->back = *w->o;
   w->back.falls_back = true;
-  w->back.fixed = false;
+  w->back.fixed = !w->lib.moves;
   if (limit < w->back.time_limit)
     w->back.time_limit = (int)limit;
   /* the image, and the frozen library, which has its file's pages as well while it copies them */

@@ -144,6 +144,8 @@ static const char *map_image(void)
                  MAP_PRIVATE | (moves ? 0 : MAP_FIXED_NOREPLACE), fd, 0);
   if (p == MAP_FAILED)
     return strerror(errno);
+  if (!moves && (uintptr_t)p != guest.lo) /* emulators take it for a wish */
+    return "its address is not free in this process";
   guest.bias = (uintptr_t)p - guest.lo;
   (void)mmap(p, guest.hi - guest.lo, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   for (const ElfW(Phdr) *s = guest.segments; s < guest.segments + guest.header->e_phnum; s++)
@@ -201,6 +203,7 @@ struct glibc_stream { /* libio.h, bits/types/struct_FILE.h */
   int64_t offset;
   void *more[5];
   int mode;
+  char unused[15 * sizeof(int) - 5 * sizeof(void *)];
 };
 struct musl_stream { /* stdio_impl.h */
   unsigned flags;
@@ -250,7 +253,8 @@ static int is_quiet(const struct area *a, const char *p)
   const uintptr_t lo = (uintptr_t)a->now, at = (uintptr_t)p;
   for (size_t i = 0; i < sizeof streams / sizeof *streams && !a->tls; i++) {
     const uintptr_t f = find(streams[i].name);
-    const size_t size = streams[i].glibc ? 27 * sizeof(void *) : sizeof(struct musl_stream) + 16;
+    const size_t size =
+        streams[i].glibc ? sizeof(struct glibc_stream) : sizeof(struct musl_stream) + 16;
     if (!f || f < lo || f - lo > a->size - size)
       continue;
     const struct musl_stream *m = (const void *)f;
@@ -460,7 +464,7 @@ const char *guest_load(const char *path, char **argv, struct urf_host *handshake
   guest.ready = ready;
   handshake->joined = joined;
   handshake->loaded = loaded;
-  *(struct urf_host **)(guest.bias + guest.note.state) = handshake;
+  *(struct urf_host **)(guest.bias + (uintptr_t)guest.note.state) = handshake;
   THREAD_POINTER_GET(guest.own_thread);
   start(argv);
   return "its environment is too large";
@@ -471,15 +475,23 @@ uintptr_t guest_bias(void)
   return guest.bias;
 }
 
+/* Not everywhere it is the thread pointer; a program that has kept it has that function. */
 uintptr_t guest_thread(void)
 {
-  return guest.thread;
+  uintptr_t (*self)(void) = (uintptr_t(*)(void))find("pthread_self");
+  if (!self)
+    return THREAD_POINTER(guest.thread);
+  guest_enter();
+  const uintptr_t thread = self();
+  guest_leave();
+  return thread;
 }
 
 const void *guest_tls(void)
 {
-  return guest.tls && guest.thread
-             ? TLS_BLOCK(guest.thread, guest.tls->p_vaddr, guest.tls->p_memsz, guest.tls->p_align)
+  const uintptr_t thread = guest.thread ? THREAD_POINTER(guest.thread) : 0;
+  return guest.tls && thread
+             ? TLS_BLOCK(thread, guest.tls->p_vaddr, guest.tls->p_memsz, guest.tls->p_align)
              : NULL;
 }
 

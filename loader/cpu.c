@@ -17,7 +17,7 @@ void cpu_features(uint32_t *words)
 void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why)
 {
   uint32_t here[CPU_WORDS];
-  if (!words[CPU_ASKED] || libc != CPU_ASKS_LIBC)
+  if (!words[CPU_ASKED] || (libc >= 0 && libc != CPU_ASKS_LIBC))
     return;
   cpu_features(here);
   for (unsigned i = 0; i < CPU_WORDS; i++)

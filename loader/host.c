@@ -25,6 +25,14 @@ void *host_find(void **slot, const char *name)
   return fn;
 }
 
+unsigned long kernel_says(unsigned long type)
+{
+  void *slot = 0;
+  unsigned long (*ask)(unsigned long) =
+      (unsigned long (*)(unsigned long))host_find(&slot, "getauxval");
+  return ask ? ask(type) : 0;
+}
+
 int host_is_own(const void *p)
 {
   Dl_info own, other;

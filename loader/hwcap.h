@@ -15,10 +15,7 @@ enum { CPU_HWCAP, CPU_HWCAP2 = 2, CPU_ASKED = 4, CPU_WORDS };
 
 static inline void cpu_all(uint32_t words[CPU_WORDS])
 {
-  void *slot = 0;
-  unsigned long (*ask)(unsigned long) =
-      (unsigned long (*)(unsigned long))host_find(&slot, "getauxval");
-  const uint64_t one = ask ? ask(AT_HWCAP) : 0, two = ask ? ask(AT_HWCAP2) : 0;
+  const uint64_t one = kernel_says(AT_HWCAP), two = kernel_says(AT_HWCAP2);
   words[CPU_HWCAP] = (uint32_t)one;
   words[CPU_HWCAP + 1] = (uint32_t)(one >> 32);
   words[CPU_HWCAP2] = (uint32_t)two;

@@ -291,9 +291,12 @@ HIDDEN void urf_fallback(const struct image *image, const struct arguments *a);
 HIDDEN void fell_back(const struct image *image);
 
 /* cpu.c: URF_CPU_WORDS words; the second sets *why when one of them has a feature that this CPU has not.  On
- * some machines libc has to be asked: it is called without it (libc 0), and once more when that is there. */
+ * some machines libc has to be asked: it is called without it (libc 0), and once more when that is there (1); a
+ * static program asks nobody (-1). */
 HIDDEN void cpu_features(uint32_t *words);
 HIDDEN void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why);
+/* getauxval(3): by way of libc, or in a static program without it, before init may have changed the environment. */
+HIDDEN unsigned long kernel_says(unsigned long type);
 
 /* stats.c: nanoseconds of a clock, CLOCK_...; the line of URF_DEBUG */
 HIDDEN uint64_t stats_clock(int clock);

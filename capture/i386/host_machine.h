@@ -1,5 +1,10 @@
 /* i386 as the host program has to know it. */
+#ifndef TURF_HOST_MACHINE_H
+#define TURF_HOST_MACHINE_H
+
+#include <asm/ldt.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +32,38 @@ static inline void read_float(uint32_t control[2])
 #endif
 }
 
+/* What stands for the thread pointer is the number of its segment (set_thread_area(2)): each C library has asked
+ * the kernel for one.  No call of libc, which might want the old one. */
+#define THREAD_POINTER_GET(variable)                                                               \
+  __asm__ volatile("movl %%gs, %k0" : "=r"(*(uint32_t *)&(variable)))
+#define THREAD_POINTER_SET(value) __asm__ volatile("movl %k0, %%gs" : : "r"(value) : "memory")
+#define THREAD_POINTER(value) segment_base(value)
+static inline uintptr_t segment_base(uintptr_t segment)
+{
+  struct user_desc d;
+  memset(&d, 0, sizeof d);
+  d.entry_number = (unsigned)segment / 8;
+  return segment && !syscall(SYS_get_thread_area, &d) ? d.base_addr : 0;
+}
+/* Where a program's thread-local variables are (ELF Handling For Thread-Local Storage, variant II): below the
+ * thread pointer, aligned as in the file. */
+#define TLS_BLOCK(thread, address, size, align)                                                    \
+  ((const void *)((thread) - ((size) + (-(uintptr_t)((size) + (address)) & ((align)-1)))))
+/* What the kernel does last (psABI Intel386, "Process Initialization"): edx has no function for atexit. */
+#define PROGRAM_START(stack, entry)                                                                \
+  __asm__ volatile("movl %0, %%esp\n\txorl %%edx, %%edx\n\txorl %%ebp, %%ebp\n\tjmp *%1"           \
+                   :                                                                               \
+                   : "r"(stack), "r"((uintptr_t)(entry))                                           \
+                   : "edx", "memory")
+/* mov to eax, jump there */
+#define JUMP_SIZE 7
+#define JUMP_MAKE(code, target)                                                                    \
+  do {                                                                                             \
+    const uint32_t target_ = (uintptr_t)(target);                                                  \
+    memcpy(code, "\xb8----\xff\xe0", JUMP_SIZE);                                                   \
+    memcpy((code) + 1, &target_, sizeof target_);                                                  \
+  } while (0)
+
 /* clone(2), whose arguments have an order of their own on each machine: without a stack of its own. */
 static inline long machine_clone(long flags)
 {
@@ -41,3 +78,5 @@ static inline long machine_clone(long flags)
                    :                                                                               \
                    :                                                                               \
                    : "ebx", "esi", "edi", "cc")
+
+#endif

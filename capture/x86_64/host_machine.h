@@ -36,6 +36,7 @@ static inline void read_float(uint32_t control[2])
   })
 #define THREAD_POINTER_GET(variable) THREAD_POINTER_CALL(0x1003, &(variable))
 #define THREAD_POINTER_SET(value) THREAD_POINTER_CALL(0x1002, value)
+#define THREAD_POINTER(value) (value)
 /* Where a program's thread-local variables are (ELF Handling For Thread-Local Storage, variant II): below the
  * thread pointer, aligned as in the file. */
 #define TLS_BLOCK(thread, address, size, align)                                                    \

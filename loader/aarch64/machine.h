@@ -10,11 +10,15 @@
 #define URF_GOT_RESERVED "24" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, include/uapi/asm-generic/unistd.h */
-#define URF_SYS_MMAP 222
+#define URF_SYS_WRITE 64
+#define URF_SYS_EXIT_GROUP 94
+#define URF_SYS_CLOCK_GETTIME 113
+#define URF_SYS_SCHED_YIELD 124
 #define URF_SYS_MUNMAP 215
 #define URF_SYS_MREMAP 216
+#define URF_SYS_MMAP 222
+#define URF_SYS_MPROTECT 226
 #define URF_SYS_MADVISE 233
-#define URF_SYS_CLOCK_GETTIME 113
 
 /* syscall(2), "Architecture calling conventions" */
 static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)

@@ -9,10 +9,14 @@
 #define URF_GOT_RESERVED "12" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/x86/entry/syscalls/syscall_32.tbl; mmap2, whose offset counts pages */
-#define URF_SYS_MMAP 192
+#define URF_SYS_WRITE 4
 #define URF_SYS_MUNMAP 91
+#define URF_SYS_MPROTECT 125
+#define URF_SYS_SCHED_YIELD 158
 #define URF_SYS_MREMAP 163
+#define URF_SYS_MMAP 192
 #define URF_SYS_MADVISE 219
+#define URF_SYS_EXIT_GROUP 252
 #define URF_SYS_CLOCK_GETTIME 265
 
 /* syscall(2), "Architecture calling conventions"; the sixth is in ebp, which the compiler may need */

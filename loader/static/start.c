@@ -47,7 +47,7 @@ static void look_for_reason(const struct image *image, struct reason *why)
 {
   if (S->host && S->host->fall_back)
     why->what = "is not used";
-  cpu_holds(NOTE->cpu, 0, why);
+  cpu_holds(NOTE->cpu, -1, why);
   if (image->bias & (NOTE->flags & URF_FIXED ? -1 : (intptr_t)NOTE->align - 1))
     why->what = "was loaded at an address that it is not frozen for";
 }
@@ -119,7 +119,6 @@ static void seal(void)
   save_exits(S->host);
   S->captures = 0;
   program_heap_seal(S->host);
-  cpu_features(S->host->cpu);
   S->ready = 0;
   S->host = 0;
 }
@@ -130,6 +129,7 @@ static void begin(uintptr_t bias)
   program_heap((uintptr_t)NOTE->heap + bias, (uintptr_t)NOTE->heap_reserve);
   if (!host)
     return;
+  cpu_features(host->cpu);
   host->seal = seal;
   host->at_exit = __cxa_atexit;
   host->error = &errno;

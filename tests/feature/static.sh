@@ -1,7 +1,7 @@
 #!/bin/sh
 # Static programs, position-independent and not: the same program without turf, with it, and frozen has to
 # give the same answers.  Those of feature/static have an init that is called boot.
-# timeout: 300
+# timeout: 900
 # not: mold static programs need urf.ld
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 . "$(dirname "$0")/../lib.sh"
@@ -42,21 +42,21 @@ int main(void)
 }
 END
 turf=1 link_static pie where where.c
-run ./where >out.txt 2>/dev/null
+run $RUNNER ./where >out.txt 2>/dev/null
 grep -qx '0 1 1' out.txt || fail "not frozen it says $(cat out.txt)"
 freeze where frozen --init boot -q
 : >places
 for _ in 1 2 3 4 5; do
-  run ./frozen >out.txt 2>>places
+  run $RUNNER ./frozen >out.txt 2>>places
   grep -qx '1 1 1' out.txt || fail "frozen it says $(cat out.txt)"
 done
-[ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 2 ] ||
+[ -n "$RUNNER" ] || [ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 2 ] ||
   fail "it was not loaded at different addresses"
 no_new_complaints where frozen
 for tool in strip "objcopy --strip-debug"; do
   cp frozen changed
-  run $tool changed
-  run ./changed >out.txt 2>/dev/null
+  run ${TRIPLE:+$TRIPLE-}$tool changed
+  run $RUNNER ./changed >out.txt 2>/dev/null
   grep -qx '1 1 1' out.txt || fail "after $tool it says $(cat out.txt)"
 done
 
@@ -102,7 +102,7 @@ for kind in pie fixed; do
   freeze again frozen --init boot -q
   no_cpu frozen without
   status=0
-  ./without >out.txt 2>said || status=$?
+  $RUNNER ./without >out.txt 2>said || status=$?
   grep -q 'features of the CPU' said || fail "$kind: status $status, $(cat said)"
   [ $status -eq 127 ] || fail "$kind: status $status"
   turf=1 link_static $kind again again.c -I. -Wl,-u,urf_fallback
@@ -121,13 +121,14 @@ done
 head -c $(($(stat -c %s frozen) / 2)) ./frozen >short
 chmod +x short
 status=0
-./short 2>said >out.txt || status=$?
+$RUNNER ./short 2>said >out.txt || status=$?
 [ $status -ne 0 ] || fail "a program that was cut off ran: $(cat out.txt)"
 
 # the code that it costs; a program that has no malloc of libc's gets nothing in exchange.  clang makes
 # more of it
 limit=6144
-! readelf -p .comment "$LIBDIR/liburf.a" | grep -q clang || limit=7168
+[ -z "$MACHINE" ] || limit=7168
+! readelf -p .comment "$LIBDIR/${MACHINE:+turf/$MACHINE/}liburf.a" | grep -q clang || limit=7168
 cat >small.c <<'END'
 #include <stdio.h>
 int main(void)
@@ -141,7 +142,7 @@ code() {
 for kind in pie fixed; do
   turf='' link_static $kind plain small.c
   turf=1 link_static $kind program small.c
-  run ./program
+  run $RUNNER ./program
   added=$((0x$(code program) - 0x$(code plain)))
   echo "$kind: $added bytes of code are turf's"
   [ $added -le $limit ] || fail "$kind: turf adds $added bytes of code"
