@@ -221,7 +221,7 @@ check-matrix: all
 lint:
 	$(MAKE) B=$(B)/lint-gcc CC=gcc WERROR=-Werror all
 	$(MAKE) B=$(B)/lint-clang CC=clang WERROR=-Werror all
-	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests bench, \
+	clang-format --dry-run -Werror $(wildcard $(foreach dir,loader capture tests bench examples, \
 	  $(dir)/*.[ch] $(dir)/*/*.[ch] $(dir)/*/*.cc $(dir)/*/*/*.[ch]))
 	shellcheck .ci/run $(wildcard tests/run tests/*.sh tests/*.inc tests/*/*.sh tests/*/*.inc examples/*/*.sh bench/*.sh)
 
