@@ -61,6 +61,50 @@ i386 | armhf) BITS=32 BASE=0x23400000 HIGH_BASE=0xc3400000 ;;
 *) BITS=64 BASE=0x123400000000 HIGH_BASE=0x700000000000 ;;
 esac
 
+# Where an emulator runs the programs: turf is told so, and a compiler puts a script in the place of each
+# dynamic program that it links, but for those that turf is for.  What is preloaded is for the program, not for its emulator, and another stack has
+# everything behind it at other addresses.
+scripts=$RUN/scripts-$CONFIG
+if [ -n "$RUNNER" ] && [ ! -d "$scripts" ]; then
+  mkdir -p "$RUN/programs" "$WORK/scripts"
+  cat >"$WORK/scripts/turf" <<END
+#!/bin/sh
+command=\$1
+case \$command in
+freeze | check | verify) shift && exec "$TURF" \$command --runner "$RUNNER" "\$@" ;;
+esac
+exec "$TURF" "\$@"
+END
+  cat >"$WORK/scripts/run" <<END
+#!/bin/sh
+preload=\${LD_PRELOAD:-} program=\$1
+shift
+unset LD_PRELOAD
+exec $RUNNER -s \$((8388608 + \$\$ % 1000 * 65536)) \${preload:+-E LD_PRELOAD="\$preload"} "\$program" "\$@"
+END
+  for name in cc cxx; do
+    case $name in cc) command=$CC_CMD ;; *) command=$CXX_CMD ;; esac
+    cat >"$WORK/scripts/$name" <<END
+#!/bin/sh
+out=a.out last=
+for arg; do
+  [ "\$last" != -o ] || out=\$arg
+  last=\$arg
+done
+$command "\$@" || exit
+case "\$*" in *urf.ld*) exit 0 ;; esac
+readelf -lW "\$out" 2>/dev/null | grep -q INTERP || exit 0
+place=\$(mktemp "$RUN/programs/XXXXXX") && mv "\$out" "\$place" && chmod +x "\$place" || exit
+printf '#!/bin/sh\nexec "%s" "%s" "\$@"\n' "$scripts/run" "\$place" >"\$out" && chmod +x "\$out"
+END
+  done
+  chmod +x "$WORK"/scripts/*
+  mv -T "$WORK/scripts" "$scripts" 2>/dev/null || rm -r "$WORK/scripts" # another test was faster
+fi
+[ -z "$RUNNER" ] || CC_CMD=$scripts/cc
+[ -z "$RUNNER" ] || CXX_CMD=${CXX_CMD:+$scripts/cxx}
+[ -z "$RUNNER" ] || [ "$TURF" = none ] || TURF=$scripts/turf
+
 # compiler FILE: the command that compiles or links it
 compiler() {
   case $1 in
@@ -99,19 +143,6 @@ fixed_elsewhere() {
   printf '\003' | dd of="$2" bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
 }
 
-# through_runner PROGRAM PLACE: moves it there, and puts a script that runs it in its place; what is preloaded
-# is for the program, not for its emulator, and another stack has everything behind it at other addresses
-through_runner() {
-  mv "$1" "$2"
-  cat >"$1" <<END
-#!/bin/sh
-preload=\${LD_PRELOAD:-}
-unset LD_PRELOAD
-exec $RUNNER -s \$((8388608 + \$\$ % 1000 * 65536)) \${preload:+-E LD_PRELOAD="\$preload"} "$2" "\$@"
-END
-  chmod +x "$1"
-}
-
 # build_driver [OUT]: $DRIVER is the program of driver.c, $HOST a library to preload, see host.c; one
 # per configuration and run
 build_driver() {
@@ -120,7 +151,6 @@ build_driver() {
     $CC_CMD $LD_FLAG -O1 $WARN "$TESTS/driver.c" -o "$WORK/driver" -pthread -ldl
     $CC_CMD $LD_FLAG -shared -fPIC $WARN -I"$TESTS/../loader" "$TESTS/host.c" -o "$WORK/host.so"
     mv "$WORK/host.so" "$RUN/host-$CONFIG.so"
-    [ -z "$RUNNER" ] || through_runner "$WORK/driver" "$DRIVER.real"
     mv "$WORK/driver" "$DRIVER"
   fi
   [ $# -eq 0 ] || cp "$DRIVER" "$1"
@@ -134,7 +164,6 @@ freeze() {
   fi
   in=$1 out=$2
   shift 2
-  [ -z "$RUNNER" ] || set -- "$@" --runner "$RUNNER"
   "$TURF" freeze "$in" -o "$out" "$@" || fail "turf freeze ended with status $?"
 }
 

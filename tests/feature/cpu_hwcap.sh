@@ -31,7 +31,7 @@ for how in INSTRUCTION FUNCTION NOT; do
   if [ $how = NOT ]; then wanted='any$'; else wanted='with the features'; fi
   grep -q "^cpu  *$wanted" said || fail "$how: turf info does not say: $wanted"
   for cpu in max cortex-a53; do
-    run env URF_DEBUG=1 $RUNNER -cpu $cpu "$DRIVER.real" -n -f ./c-$how.so >out.txt 2>said
+    run env URF_DEBUG=1 QEMU_CPU=$cpu "$DRIVER" -n -f ./c-$how.so >out.txt 2>said
     case $cpu-$how in
     *-NOT | max-*) grep -q 'frozen; bias' said || fail "$how, $cpu: $(cat said)" ;;
     *)

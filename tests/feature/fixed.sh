@@ -2,6 +2,7 @@
 # --fixed: what depends on all bits of addresses is right at the preferred base, and elsewhere init runs,
 # or the load fails.
 # not: mold it gives libraries no base
+# timeout: 400
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0

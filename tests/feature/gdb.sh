@@ -1,5 +1,6 @@
 #!/bin/sh
 # gdb finds lines, frames and variables in a frozen library.
+# not: emulated gdb would see the emulator
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../lib.sh"
 need gdb

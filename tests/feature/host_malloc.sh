@@ -118,13 +118,13 @@ int main(int argc, char **argv)
 }
 END
 # The program and its blocks lie above some of the bases and below others.
-base=$BASE_FLAG
+flag=$BASE_FLAG
 for flags in '' -rdynamic; do
   $CC_CMD $LD_FLAG -O1 -fno-builtin $flags program.c -o program -ldl -Wl,--export-dynamic
   build_plain a.so library.c -- -fno-builtin
   run ./program ./a.so >a.txt
   cat a.txt
-  for where in '' $base$BASE $base$HIGH_BASE; do
+  for where in '' $flag$BASE $flag$HIGH_BASE; do
     build_lib b.so library.c -- -fno-builtin $where
     run ./program ./b.so >b.txt
     same a.txt b.txt "linked with turf it does otherwise"

@@ -2,6 +2,7 @@
 # only: glibc there is no C++ compiler for musl in Debian
 # In a program with operators new and delete of its own, what the library makes after the load comes from
 # there and goes back there, and frozen objects never go there; in one without any, malloc and free serve.
+# timeout: 400
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
   return 0;
 }
 END
-base=$BASE_FLAG
+flag=$BASE_FLAG
 flags='-std=c++17 -fno-builtin -fsized-deallocation -O1'
 $CXX_CMD $LD_FLAG $flags -DOWN program.cc -o own -ldl -rdynamic
 $CXX_CMD $LD_FLAG $flags program.cc -o none -ldl -static-libstdc++ -static-libgcc
@@ -109,7 +110,7 @@ three() {
   build_plain a.so library.cc -- $flags "$@"
   run ./$program ./a.so >a.txt
   cat a.txt
-  for where in '' $base$BASE $base$HIGH_BASE; do
+  for where in '' $flag$BASE $flag$HIGH_BASE; do
     build_lib b.so library.cc -- $flags "$@" $where
     run ./$program ./b.so >b.txt
     same a.txt b.txt "linked with turf it does otherwise ($program)"

@@ -2,6 +2,8 @@
 # Tables keyed by addresses come out the same where addresses are equal modulo some power of two: the
 # smallest that will do is found, asked for, and checked at load.  What varies by itself is refused,
 # however seldom it does.
+# not: aarch64 its libraries are at multiples of 64 KiB anyhow, one of the alignments that this is about
+# timeout: 300
 # shellcheck disable=SC1091,SC2086,SC2094
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0

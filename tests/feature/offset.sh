@@ -1,6 +1,7 @@
 #!/bin/sh
 # Pointers into another module at no symbol of it are good for the build that turf saw: with another one
 # init is run, or the load fails.
+# timeout: 400
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # At load the process may have symbols that the process of the freeze did not have: a frozen library
 # follows, as the live one does, or it falls back on its init, or it says that it cannot be used there.
+# timeout: 400
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 build_driver
@@ -63,7 +64,7 @@ three own
 build_plain other.so other.c
 follows other.so own
 # without a symbol table nothing tells whether it has another name as well
-strip own-b.so -o bare-b.so
+${TRIPLE:+$TRIPLE-}strip own-b.so -o bare-b.so
 freeze bare-b.so bare-c.so -q --fallback fail
 freeze bare-b.so bare-d.so -q
 cp own-a.so bare-a.so

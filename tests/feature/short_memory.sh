@@ -2,6 +2,7 @@
 # An image that is copied to fresh memory at load is right, too, where the kernel does not grant that, and in a
 # file that was cut off it ends the process with a line.
 # timeout: 240
+# not: emulated what the program can have and has is the emulator's
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0

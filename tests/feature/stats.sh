@@ -122,8 +122,8 @@ done
 [ $LD != mold ] || exit 0 # it gives libraries no base
 
 # at the preferred base nothing is relocated
-base=$BASE_FLAG$BASE
-build_lib b.so stats.c -- -I"$TESTS/../loader" -Wl,-z,now -pthread $base
+at_base=$BASE_FLAG$BASE
+build_lib b.so stats.c -- -I"$TESTS/../loader" -Wl,-z,now -pthread $at_base
 start=$(section .data) end=$(section .urf.heap)
 end=$(printf '0x%x' $((end + 300 * 3100)))
 freeze b.so c.so -q

@@ -1,6 +1,6 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
-# shellcheck disable=SC1091,SC2086
+# shellcheck disable=SC1091,SC2086,SC2034
 # timeout: 900
 # machines: asked
 # SQLite 3.40 from Debian's static archive, or its source package where there is none, with 50,000 rows in
