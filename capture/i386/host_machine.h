@@ -53,7 +53,7 @@ static inline uintptr_t segment_base(uintptr_t segment)
 #define PROGRAM_START(stack, entry)                                                                \
   __asm__ volatile("movl %0, %%esp\n\txorl %%edx, %%edx\n\txorl %%ebp, %%ebp\n\tjmp *%1"           \
                    :                                                                               \
-                   : "r"(stack), "r"((uintptr_t)(entry))                                           \
+                   : "a"(stack), "c"((uintptr_t)(entry))                                           \
                    : "edx", "memory")
 /* mov to eax, jump there */
 #define JUMP_SIZE 7
