@@ -91,14 +91,14 @@ refuses buffered 'has no function boot' --init boot
 # turf has to stand before the C library
 case $LD-$LIBC in
 lld-glibc)
-  ! $CC_CMD $LD_FLAG -static-pie failing.c -o late -I"$TESTS/../loader" -L"$LIBDIR" -T urf.ld 2>said ||
+  ! $CC_CMD $LD_FLAG -static-pie failing.c -o late -I"$TESTS/../loader" -L"$LIBDIR${MACHINE:+/turf/$MACHINE}" -L"$LIBDIR" -T urf.ld 2>said ||
     fail "linked with the C library's malloc"
   grep -q 'Wl,-T,urf.ld' said || fail "lld says: $(cat said)"
   ;;
 esac
 # the loader for static programs in a library
 if [ $LIBC = glibc ]; then
-  $CC_CMD $LD_FLAG -shared -fPIC failing.c -o mixed.so -I"$TESTS/../loader" -L"$LIBDIR" -Wl,-Bstatic \
+  $CC_CMD $LD_FLAG -shared -fPIC failing.c -o mixed.so -I"$TESTS/../loader" -L"$LIBDIR${MACHINE:+/turf/$MACHINE}" -L"$LIBDIR" -Wl,-Bstatic \
     -Wl,-T,urf.ld -Wl,-Bdynamic
   expect_refusal 1 'the loader for static programs' "$TURF" freeze mixed.so -o "$OUT" --init boot
 fi

@@ -95,7 +95,7 @@ int use(void)
   CHECK((uintptr_t)pages % 4096 == 0 && many);
   free(pages);
   free(many);
-  volatile size_t huge = SIZE_MAX / 2; /* or compilers know better */
+  volatile size_t huge = SIZE_MAX - 5000; /* or compilers know better */
   void *volatile none[] = {malloc(huge), calloc(huge, 4), realloc(NULL, huge)};
   CHECK(!none[0] && !none[1] && !none[2]);
   printf("heap\n");
