@@ -61,10 +61,14 @@ HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/gu
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 # Where what is linked into libraries of a machine is, from $(B)/lib on
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
-HOSTS = $(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-static turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
+# The host of static programs is a static PIE, which glibc has not on all machines.
+STATIC = $(foreach m,$(MACHINES),$(if $(filter /%,$(shell $(CC_$m) -print-file-name=rcrt1.o)),$m))
+HOSTS = $(STATIC:%=turf/host-%-static) \
+	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
 
 SHARED = urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
-	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.a liburf.so liburf_shared.a)) $(HOSTS)
+	$(foreach m,$(STATIC),$(call place_of,$m)liburf.a) \
+	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS)
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
 
@@ -118,11 +122,6 @@ $(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
 	  "$(call known,$(CC_$*),-mno-outline-atomics)" >$@
 	chmod +x $@
 
-# The host of static programs goes on in a process that one of them has taken over, with another thread pointer.
-# glibc has no static PIE for some machines: then it stands where no program does, and has no global pointer.
-static_pie = $(if $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o)),-static-pie,-static \
-	-fno-pie -Wl,-Ttext-segment=0x60000000 $(call known,$(CC_$(1)),-mno-relax) -Wl,--no-relax)
-
 # machine_rules MACHINE: what libraries and static programs are linked with, and the hosts
 define machine_rules
 $(B)/program/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/*/*.h) Makefile
@@ -154,10 +153,11 @@ $(B)/lib/$(call place_of,$(1))liburf.so: Makefile
 	@mkdir -p $$(@D)
 	echo 'INPUT(-l:liburf_shared.a)' >$$@
 
+# It goes on in a process that a program has taken over, with another thread pointer.
 $(B)/lib/turf/host-$(1)-static: $$(HOST_STATIC) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) Makefile
 	@mkdir -p $$(@D)
 	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(1) -Icapture/$(1) \
-	  $$(HOST_STATIC) $$(call static_pie,$(1)) -o $$@
+	  $$(HOST_STATIC) -static-pie -o $$@
 
 $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)

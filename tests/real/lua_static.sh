@@ -1,4 +1,5 @@
 #!/bin/sh
+# only: x86_64 its steps are not run by an emulator yet
 # not: mold static programs need urf.ld
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 # timeout: 900
