@@ -111,22 +111,28 @@ static void joined(const void *image, const void *variables)
   (void)each_readable(copy_stretch);
 }
 
-/* The first byte that is not as it was; read by way of the kernel, as init may have closed pages. */
+/* Whether n bytes, of one page, can be read: by way of the kernel, as init may have closed it, or taken it away. */
+static int is_readable(int fd, const char *p, size_t n)
+{
+  const char *page = (const char *)((uintptr_t)p & ~(uintptr_t)(PAGE - 1));
+  return pwrite(fd, p, n, 0) == (ssize_t)n ||
+         (!mprotect((void *)(uintptr_t)page, PAGE, PROT_READ) && pwrite(fd, p, n, 0) == (ssize_t)n);
+}
+
+/* The first byte that is not as it was; /proc/self/mem would be the emulator's, where there is one. */
 static const char *compare_stretch(size_t offset, size_t size)
 {
-  static char now[16 * PAGE];
   const char *found = NULL;
-  int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  for (size_t at = offset; at < offset + size && !found;) {
-    size_t n = offset + size - at < sizeof now ? offset + size - at : sizeof now;
-    ssize_t got = pread(fd, now, n, (off_t)(uintptr_t)(front.image + at));
-    n = got > 0 ? (size_t)got : 0;
-    if (!n)
-      found = front.image + at;
+  const int fd = memfd_create("page", MFD_CLOEXEC);
+  for (size_t at = offset, n; at < offset + size && !found; at += n) {
+    const char *now = front.image + at;
+    const size_t left = PAGE - (uintptr_t)now % PAGE;
+    n = offset + size - at < left ? offset + size - at : left;
+    if (!is_readable(fd, now, n))
+      found = now;
     for (size_t i = 0; i < n && !found; i++)
       if (now[i] != front.copy[at + i])
-        found = front.image + at + i;
-    at += n;
+        found = now + i;
   }
   if (fd >= 0)
     close(fd);
