@@ -1,4 +1,4 @@
-// not: i386 the address has more than 32 bits
+// not: narrow the address has more than 32 bits
 // ldflags-bfd: -Wl,-Ttext-segment=0x123400000000
 // ldflags-lld: -Wl,--image-base=0x123400000000
 // not: mold it gives libraries no base

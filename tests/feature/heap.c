@@ -2,6 +2,8 @@
 // machines: yes
 // cflags: -fno-builtin
 #include <malloc.h>
+#include <stdalign.h>
+#include <stddef.h>
 
 #include "feature.h"
 
@@ -56,8 +58,8 @@ static void all_calls(int round)
 {
   char *p = malloc(100);
   void *q = 0;
-  keep(p, 100, 16);
-  keep(calloc(3, 50), 150, 16);
+  keep(p, 100, alignof(max_align_t));
+  keep(calloc(3, 50), 150, alignof(max_align_t));
   for (int i = 0; i < 200; i++) {
     p = calloc(i, 7);
     CHECK(p && is_zero(p, i * 7));
@@ -75,7 +77,7 @@ static void all_calls(int round)
   CHECK(memcmp(p, "0123456789", 10) == 0);
   p = reallocarray(p, 10, 20);
   CHECK(memcmp(p, "0123456789", 10) == 0);
-  keep(p, 200, 16);
+  keep(p, 200, alignof(max_align_t));
   for (size_t align = sizeof(void *); align <= 65536; align *= 4) {
     q = 0;
     CHECK(posix_memalign(&q, align, 33) == 0);

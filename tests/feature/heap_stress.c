@@ -1,5 +1,8 @@
 // A long random sequence of allocations, half of it before the freeze and half of it after.
 // cflags: -fno-builtin
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "feature.h"
 
 enum { SLOTS = 2000 };
@@ -39,7 +42,7 @@ static void work(int steps)
       p = draw(&seed) % 2 ? malloc(size) : calloc(1, size);
       slots[i].p = p;
       slots[i].size = size;
-      CHECK(p && (uintptr_t)p % 16 == 0);
+      CHECK(p && (uintptr_t)p % alignof(max_align_t) == 0);
       fill(i, 0);
     } else if (draw(&seed) % 3 == 0 && size) {
       slots[i].p = realloc(p, size);

@@ -1,6 +1,6 @@
 // Twenty megabytes of pages that have moved, but for a word or many of them: pointers to libc, with
 // tags, at odd addresses and across the ends of pages; and pages that are closed.
-// not: i386 an address has no bits to spare
+// not: narrow an address has no bits to spare
 // machines: yes
 #include <sys/mman.h>
 

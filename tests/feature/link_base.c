@@ -1,5 +1,5 @@
 // A preferred base, where the library needs no relocation.
-// not: i386 the address has more than 32 bits
+// not: narrow the address has more than 32 bits
 // machines: yes
 // ldflags-bfd: -Wl,-Ttext-segment=0x123400000000
 // ldflags-lld: -Wl,--image-base=0x123400000000

@@ -1,5 +1,5 @@
 // Pointers in disguise that keep all of their bits: rotated by any count, shifted without a loss.
-// not: i386 an address has no bits to spare
+// not: narrow an address has no bits to spare
 // machines: yes
 #include "feature.h"
 

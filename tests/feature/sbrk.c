@@ -1,5 +1,6 @@
 // The program break, moved up and down by init.
 // only: glibc musl's sbrk moves nothing: it fails for every increment but 0
+// not: emulated what runs init when it falls back is given a break that does not grow
 // cflags: -Wno-deprecated-declarations
 #include <unistd.h>
 

@@ -8,7 +8,7 @@ struct pair {
 };
 
 static value root = NIL;
-static struct pair shared;
+static struct pair shared __attribute__((aligned(8)));
 
 static value tag(void *p, unsigned tag_)
 {
