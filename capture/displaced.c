@@ -1,5 +1,6 @@
 /* Whether everything lies elsewhere in one process than in another. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +44,23 @@ static void list_moved(struct moved *m, const struct capture *a, const struct ca
   }
 }
 
+/* In both it would be next to something. */
+static int made_displaced(const struct capture *a, const struct capture *b, struct error *e)
+{
+  for (size_t i = 0; i < a->made.n && i < b->made.n; i++)
+    if (a->made.at[i].fell && b->made.at[i].fell)
+      return fail(
+          e, SYSTEM,
+          "there was no place of its own for a mapping of %" PRIu64
+          " bytes, made when the library was loaded or init ran, in two processes of 32 bits",
+          a->made.at[i].size);
+  return 0;
+}
+
 int capture_displaced(const struct capture *a, const struct capture *b, bool fixed, struct error *e)
 {
   struct moved m = {0};
-  int status = 0;
+  int status = made_displaced(a, b, e);
   list_moved(&m, a, b);
   for (size_t i = 0; i < m.list.n && !status; i++) {
     const struct movement *x = &m.list.at[i];
@@ -54,7 +68,7 @@ int capture_displaced(const struct capture *a, const struct capture *b, bool fix
       status = fail(e, SYSTEM,
                     "%s is at the same address in two processes; set "
                     "/proc/sys/kernel/randomize_va_space to 2, or give --runner an emulator that "
-                    "lets the kernel choose addresses, as qemu does for machines of 64 bits",
+                    "lets the kernel, or turf, choose addresses, as qemu-user 7.2 does",
                     x->what);
     for (size_t j = 0; j < i && !status; j++)
       if (m.list.at[j].by == x->by)

@@ -552,6 +552,7 @@ struct process *process_start(const struct options *o, const struct library *lib
                                        .fixed = o->fixed ? lib->preferred : 0,
                                        .narrow = lib->word == 4 && !o->runner,
                                        .emulated = o->runner != NULL,
+                                       .guests = {.wanted = lib->word == 4 && o->runner},
                                        .library = p->path,
                                        .reserved = lib->hi - lib->preferred + lib->align,
                                        .image = lib->hi - lib->preferred};

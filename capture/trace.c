@@ -46,12 +46,13 @@ struct space {
   unsigned above;  /* so many times lowest is behind the library in the first run */
 };
 
+static const struct space wide = {LOWEST, HIGHEST, CIRCLE, CIRCLE, 5};
 /* Of 32 bits: the kernel places programs and their breaks between 5 and 6 times lowest. */
+static const struct space narrow_space = {0x10000000, 0xf0000000, 0x10000000, 0x2000000, 6};
+
 static const struct space *space_of(const struct displacement *d)
 {
-  static const struct space wide = {LOWEST, HIGHEST, CIRCLE, CIRCLE, 5},
-                            narrow = {0x10000000, 0xf0000000, 0x10000000, 0x2000000, 6};
-  return d->narrow ? &narrow : &wide;
+  return d->narrow ? &narrow_space : &wide;
 }
 
 /* Stack, break and dynamic linker at random addresses, or, where that can be had, at the same. */
@@ -81,7 +82,7 @@ static size_t narrow_filter(struct sock_filter *to)
 
 int trace_me(const struct displacement *d)
 {
-  enum { ROOM = 120 + 3 + 2 * NARROW_CALLS };
+  enum { ROOM = 124 + 3 + 2 * NARROW_CALLS };
   const struct sock_filter here[] = {
       IF(JEQ, SYSCALL_ARCH, 1, 0), ALLOW, LOAD(nr), IF(JEQ, SYS_mmap, 1, 0),
       IF(JEQ, SYS_getppid, 0, 1),  TRACE,
@@ -90,6 +91,7 @@ int trace_me(const struct displacement *d)
   size_t n = 1 + narrow_filter(code + 1);
   memcpy(code + n, here, sizeof here);
   n += sizeof here / sizeof *here;
+  n += guests_filter(code + n, d);
   if (d->setting.steady)
     n += steady_filter(code + n, ROOM - n);
   if ((d->clock.shift || d->setting.steady) && n < ROOM)
@@ -184,9 +186,8 @@ void trace_prepare(struct displacement *d)
 /* The first three runs have the library at b, b + D and b + 2 D modulo 2^44, D being a third of
  * that and an odd multiple of the alignment: so each bit of an address in it has both values, and what
  * depends on one bit (a hash, an index) differs in some run.  The bits above are counted through. */
-static uint64_t place_of_library(const struct displacement *d)
+static uint64_t place_of_library(const struct displacement *d, const struct space *space)
 {
-  const struct space *space = space_of(d);
   const uint64_t units = space->circle / d->setting.align, third = units / 3 | 1, run = run_of(d);
   const uint64_t start = draw(0, (uint64_t)1 << 32); /* a repeated run's, too */
   return (space->lowest << run) + (start + run * third) % units * d->setting.align;
@@ -194,10 +195,9 @@ static uint64_t place_of_library(const struct displacement *d)
 
 /* Any other mapping: the second run has all bits of the first turned over, which also turns the order
  * of any two mappings round.  In the first run all are above the library, then below. */
-static uint64_t place_of_mapping(const struct displacement *d, uint64_t step, uint64_t size,
-                                 uint64_t align)
+static uint64_t place_of_mapping(const struct displacement *d, const struct space *space,
+                                 uint64_t step, uint64_t size, uint64_t align)
 {
-  const struct space *space = space_of(d);
   const uint64_t range = space->highest - space->lowest - (size & ~(uint64_t)4095);
   const uint64_t x = draw(0, step) % space->circle / align * align;
   if (d->setting.seed == 1 && size < space->most)
@@ -284,32 +284,45 @@ static bool is_break(const struct displacement *d, const struct user_regs_struct
 
 /* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for, and
  * so is that of a library which is to have no other. */
-static bool is_taken(const struct displacement *d, uint64_t lo, uint64_t size)
+static bool is_taken(const struct displacement *d, const struct space *space, uint64_t lo,
+                     uint64_t size)
 {
-  const struct space *space = space_of(d);
   if (d->fixed && lo < d->fixed + d->image && d->fixed < lo + size)
     return true;
-  if (d->narrow && lo < 6 * space->lowest && 5 * space->lowest < lo + size)
+  if (space == &wide)
+    return false;
+  if (lo < 6 * space->lowest && 5 * space->lowest < lo + size)
     return true;
-  for (size_t i = 0; d->narrow && i < d->made.n; i++)
+  for (size_t i = 0; i < d->made.n; i++)
     if (lo < d->made.at[i].lo + d->made.at[i].size && d->made.at[i].lo < lo + size)
       return true;
   return false;
 }
 
-static uint64_t free_place(const struct displacement *d, uint64_t step, uint64_t size,
-                           uint64_t align)
+static uint64_t free_place(const struct displacement *d, const struct space *space, uint64_t step,
+                           uint64_t size, uint64_t align)
 {
   enum { TRIES = 16 };
-  uint64_t place = place_of_mapping(d, step, size, align);
-  for (uint64_t i = 1; i < TRIES && is_taken(d, place, size); i++)
-    place = place_of_mapping(d, step + (i << 48), size, align);
+  uint64_t place = place_of_mapping(d, space, step, size, align);
+  for (uint64_t i = 1; i < TRIES && is_taken(d, space, place, size); i++)
+    place = place_of_mapping(d, space, step + (i << 48), size, align);
   return place;
+}
+
+uint64_t trace_place(const struct displacement *d, bool library, uint64_t step)
+{
+  enum { ROOM = 4 << 20 }; /* how much it will be is not known yet */
+  if (library && d->fixed)
+    return d->fixed;
+  if (library && run_of(d) < 3)
+    return place_of_library(d, &narrow_space);
+  return free_place(d, &narrow_space, step, ROOM, library ? d->setting.align : 4096);
 }
 
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)
 {
   const unsigned long bound = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT | MAP_GROWSDOWN;
+  const struct space *space = space_of(d);
   char file[4096];
   file_of(pid, regs, file);
   const bool library = is_library(d, regs, file);
@@ -318,13 +331,13 @@ static void displace(int pid, struct displacement *d, struct user_regs_struct *r
   const bool first = next && !d->next;
   if (regs->REG_ARG4 & bound ||
       (regs->REG_ARG1 && !*file && !library && !next && !is_break(d, regs)) ||
-      regs->REG_ARG2 > space_of(d)->highest - space_of(d)->lowest)
+      regs->REG_ARG2 > space->highest - space->lowest)
     return;
   const uint64_t step = next_step(d, file, regs->REG_ARG2, own);
-  regs->REG_ARG1 = library && d->fixed ? d->fixed
-                   : library && run_of(d) < 3
-                       ? place_of_library(d)
-                       : free_place(d, step, regs->REG_ARG2, library ? d->setting.align : 4096);
+  regs->REG_ARG1 = library && d->fixed        ? d->fixed
+                   : library && run_of(d) < 3 ? place_of_library(d, space)
+                                              : free_place(d, space, step, regs->REG_ARG2,
+                                                           library ? d->setting.align : 4096);
   if (next)
     d->next = regs->REG_ARG1 + regs->REG_ARG2;
   if (first)
@@ -343,7 +356,9 @@ static bool call_begins(int pid, struct displacement *d)
   struct user_regs_struct regs;
   if (!child_get_call(pid, &regs))
     return false;
-  if (regs.REG_SYSCALL == SYS_mmap)
+  if (guests_call(pid, &regs, d))
+    ;
+  else if (regs.REG_SYSCALL == SYS_mmap)
     displace(pid, d, &regs);
   else if (d->setting.steady && steady_call(pid, &regs, d))
     ;
@@ -371,7 +386,7 @@ static uint64_t word_at(int pid, uint64_t at, unsigned word)
 
 /* The auxiliary vector, which follows arguments and environment on the stack of a program that begins
  * (psABI AMD64, 3.4.1), without AT_SYSINFO_EHDR. */
-static void change_auxv(int pid, const struct displacement *d)
+static void change_auxv(int pid, struct displacement *d)
 {
   struct user_regs_struct regs;
   if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
@@ -386,6 +401,8 @@ static void change_auxv(int pid, const struct displacement *d)
   for (; (type = word_at(pid, stack, word)); stack += 2 * word)
     if (type == AT_SYSINFO_EHDR)
       (void)child_write(pid, stack, ignore, word);
+    else if (type == AT_ENTRY && d->guests.wanted)
+      guests_begin(pid, word_at(pid, stack + word, word), d);
     else if (type == AT_RANDOM && d->setting.steady)
       steady_exec(pid, word_at(pid, stack + word, word), d);
 }

@@ -29,6 +29,21 @@ uint64_t draw(unsigned seed, uint64_t step);
 /* Whether it is the process that loads the library, not one that it has started. */
 bool is_thread_of(int tid, int pid);
 
+/* Where the next mapping of a program of 32 bits shall be, of which only that is known: it is the library's, or the
+ * step-th. */
+uint64_t trace_place(const struct displacement *d, bool library, uint64_t step);
+
+/* guests.c: programs of 32 bits that an emulator runs */
+
+/* Appends to a filter that has loaded the number of the system call; returns how many instructions, at most
+ * GUESTS_FILTER. */
+enum { GUESTS_FILTER = 4 };
+size_t guests_filter(struct sock_filter *to, const struct displacement *d);
+/* At the first instruction of a program, whose entry is there: it may be the emulator. */
+void guests_begin(int pid, uint64_t entry, struct displacement *d);
+/* At the start of a system call; true when it is one that the emulator makes for its program, and dealt with. */
+bool guests_call(int pid, struct user_regs_struct *regs, struct displacement *d);
+
 /* clock.c: the time; both filters append to one that has loaded the number of the system call what stops
  * at those that they answer, and return how many instructions that is, at most room of them written */
 
