@@ -377,7 +377,9 @@ static void explain_page(struct context *x, size_t at)
 bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m)
 {
   const struct library *lib = runs[0].lib;
-  if (strcmp(m->what, "[vsyscall]") == 0 || m->lo - (lib->lo + runs[0].bias) < lib->hi - lib->lo)
+  const uint64_t kernel = lib->machine->kernel_page;
+  if (strcmp(m->what, "[vsyscall]") == 0 || (kernel && m->lo == kernel) ||
+      m->lo - (lib->lo + runs[0].bias) < lib->hi - lib->lo)
     return false;
   for (size_t r = 1; r < n; r++) {
     const struct mapping *other = mapping_of(&runs[r], m->lo);

@@ -59,6 +59,19 @@ static const struct machine machines[] = {
      .jump_slot = R_RISCV_JUMP_SLOT,
      .irelative = R_RISCV_IRELATIVE,
      .copy = R_RISCV_COPY},
+    {.number = EM_ARM,
+     .class = ELFCLASS32,
+     .data = ELFDATA2LSB,
+     .name = "arm",
+     .host = "arm",
+     .kernel_page = 0xffff0000, /* kernel, Documentation/arm/kernel_user_helpers.rst */
+     .in_place = true,
+     .relative = R_ARM_RELATIVE,
+     .symbolic = R_ARM_ABS32,
+     .glob_dat = R_ARM_GLOB_DAT,
+     .jump_slot = R_ARM_JUMP_SLOT,
+     .irelative = R_ARM_IRELATIVE,
+     .copy = R_ARM_COPY},
 };
 enum { MACHINES = sizeof machines / sizeof *machines };
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What depends on where anything is, in a process that is displaced by whatever means its machine has: each pair
 # of things has another distance in each run.
-# configs: gcc-bfd-glibc gcc-bfd-glibc-aarch64 gcc-bfd-glibc-riscv64 gcc-bfd-glibc-i386
+# configs: gcc-bfd-glibc gcc-bfd-glibc-aarch64 gcc-bfd-glibc-riscv64 gcc-bfd-glibc-i386 gcc-bfd-glibc-armhf
 # timeout: 600
 # shellcheck disable=SC1091,SC2086,SC2154
 . "$(dirname "$0")/../lib.sh"

@@ -1,0 +1,2 @@
+/* The features of an arm CPU. */
+#include "hwcap.h"
