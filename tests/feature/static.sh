@@ -3,6 +3,7 @@
 # give the same answers.  Those of feature/static have an init that is called boot.
 # timeout: 900
 # not: riscv64 glibc 2.36 has no static PIE for it, which the host program would be
+# not: armhf turf has no static programs of it
 # not: mold static programs need urf.ld
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 . "$(dirname "$0")/../lib.sh"
