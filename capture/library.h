@@ -14,10 +14,11 @@ enum libc { LIBC_GLIBC, LIBC_MUSL };
 /* machines.c: what differs between files of the machines that turf knows */
 
 struct machine {
-  uint16_t number;      /* e_machine */
-  uint8_t class, data;  /* as in e_ident */
-  const char *name;     /* in messages */
-  const char *host;     /* in the names of host programs, as in uname -m */
+  uint32_t largest_page; /* bytes, where kernels have larger ones than 4096 */
+  uint16_t number;       /* e_machine */
+  uint8_t class, data;   /* as in e_ident */
+  const char *name;      /* in messages */
+  const char *host;      /* in the names of host programs, as in uname -m */
   unsigned no_init;     /* libcs whose dynamic linker does not call DT_INIT, as bits by enum libc */
   uint64_t kernel_page; /* that the kernel has at the same address in every process, 0 for none */
   bool in_place;        /* relocations have their addends where they are applied: REL, not RELA */

@@ -27,6 +27,7 @@ static const struct machine machines[] = {
      .host = "aarch64",
      .asks = {0xfffff000, 0xd5380000, 4, false}, /* mrs of an ID register (Arm ARM, C5.3) */
      .no_init = 1u << LIBC_MUSL,
+     .largest_page = 65536, /* Arm ARM, D8.2.1 */
      .relative = R_AARCH64_RELATIVE,
      .symbolic = R_AARCH64_ABS64,
      .glob_dat = R_AARCH64_GLOB_DAT,

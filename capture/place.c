@@ -57,7 +57,8 @@ static void find_stretches(struct stretches *out, const struct library *lib,
     written[page] = 1;
     i = bitmap_next(p, ((page + 1) * PAGE - skew + lib->word - 1) / lib->word);
   }
-  stretches_find(out, written, n);
+  const size_t unit = lib->machine->largest_page ? lib->machine->largest_page / PAGE : 1;
+  stretches_find(out, written, n, unit, lib->note.data / PAGE % unit);
   free(written);
 }
 

@@ -22,6 +22,7 @@ struct pages {
   const unsigned char *written;
   unsigned char *way; /* enum urf_way, or NONE */
   size_t n;
+  size_t unit, skew; /* copied are whole units, and the first page is that one of its unit */
 };
 
 static bool is_dense(const struct pages *p, size_t window)
@@ -44,7 +45,9 @@ static void choose_copies(struct pages *p)
       first++;
     while (end > first && !p->written[end - 1])
       end--;
-    if (end - first >= COPY_AT_LEAST)
+    first += (p->unit - (first + p->skew) % p->unit) % p->unit;
+    end -= end < first ? 0 : (end + p->skew) % p->unit;
+    if (end >= first + COPY_AT_LEAST)
       memset(p->way + first, URF_COPY, end - first);
   }
 }
@@ -71,9 +74,10 @@ static size_t end_of(const struct pages *p, size_t from)
   return end;
 }
 
-void stretches_find(struct stretches *out, const unsigned char *written, size_t n)
+void stretches_find(struct stretches *out, const unsigned char *written, size_t n, size_t unit,
+                    size_t skew)
 {
-  struct pages p = {written, xalloc(n), n};
+  struct pages p = {written, xalloc(n), n, unit, skew};
   memset(p.way, NONE, n);
   choose_copies(&p);
   choose_others(&p);

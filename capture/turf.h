@@ -380,8 +380,10 @@ struct stretch {
 struct stretches {
   LIST(struct stretch) list;
 };
-/* Appends those of n pages, written or not (1 or 0); the caller frees list.at. */
-void stretches_find(struct stretches *out, const unsigned char *written, size_t n);
+/* Appends those of n pages, written or not (1 or 0); the caller frees list.at.  Kernels may have pages of unit of
+ * these; the first one is that with number skew in its unit. */
+void stretches_find(struct stretches *out, const unsigned char *written, size_t n, size_t unit,
+                    size_t skew);
 
 /* The way back, for verify: a plan as far as the table of a frozen file tells (pointers, sites, imports,
  * image and keeps; the proof needs no more).  The library's data are freed. */

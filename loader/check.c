@@ -67,8 +67,10 @@ static uintptr_t mapped_end(const struct image *image)
 static void check_length(const struct image *image)
 {
   const uintptr_t last = (uintptr_t)image->table + NOTE->table_size - 1;
-  if (NOTE->table_size && machine_syscall6(URF_SYS_MADVISE, (long)(last & -(uintptr_t)HEAP_PAGE),
-                                           HEAP_PAGE, POPULATE_READ, 0, 0, 0) == -EFAULT)
+  const uintptr_t page = last & -(uintptr_t)URF_LARGEST_PAGE;
+  if (NOTE->table_size && machine_syscall6(URF_SYS_MADVISE, (long)page,
+                                           (long)(last / HEAP_PAGE * HEAP_PAGE + HEAP_PAGE - page),
+                                           POPULATE_READ, 0, 0, 0) == -EFAULT)
     damaged("the file has been cut off");
 }
 
@@ -95,7 +97,7 @@ static void check_note(const struct image *image)
 static int stretch_inside(const struct image *image, const struct urf_stretch *s, uint64_t relr)
 {
   const uintptr_t *words = (const void *)(image->table + NOTE->relr);
-  const uint64_t page = s->way == URF_TOUCH ? 1 : HEAP_PAGE;
+  const uint64_t page = s->way == URF_TOUCH ? 1 : s->way == URF_COPY ? URF_LARGEST_PAGE : HEAP_PAGE;
   return s->way <= URF_COPY && !((s->address | s->size) & (page - 1)) && s->size >= sizeof *words &&
          s->address >= NOTE->data &&
          inside(s->address - NOTE->data, s->size, page_up(NOTE->heap_end - NOTE->data)) &&

@@ -15,7 +15,8 @@
 static void empty(uintptr_t from, uintptr_t to)
 {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-  const uintptr_t lo = page_up(from), hi = to & ~(uintptr_t)(HEAP_PAGE - 1);
+  const uintptr_t page = URF_LARGEST_PAGE;
+  const uintptr_t lo = (from + page - 1) & -page, hi = to & -page;
   if (lo >= hi || machine_syscall6(URF_SYS_MMAP, (long)lo, (long)(hi - lo), PROT_READ | PROT_WRITE,
                                    flags, -1, 0) != (long)lo) {
     memset((void *)from, 0, to - from);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "format.h"
+#include "machine.h"
 
 #define HIDDEN __attribute__((visibility("hidden")))
 /* For what takes the place of a libc function: a library that brings its own keeps it. */
@@ -21,6 +22,10 @@
 #define HEAP_BINS (HEAP_SMALL + 16 * 40)
 
 #define HEAP_PAGE 4096u
+/* A kernel rounds what it maps, moves or gives back to whole pages, which may be larger on some machines. */
+#ifndef URF_LARGEST_PAGE
+#define URF_LARGEST_PAGE HEAP_PAGE
+#endif
 
 struct heap_block;
 struct heap_span;

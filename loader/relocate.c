@@ -213,9 +213,9 @@ static unsigned relocate_stretches(const struct image *image)
 /* Of the pointers' list nothing is needed any more; its pages are the file's. */
 static void drop_list(const struct image *image)
 {
-  const uintptr_t lo = page_up((uintptr_t)image->table + NOTE->relr);
-  const uintptr_t end = (uintptr_t)image->table + NOTE->relr + NOTE->relr_size;
-  const uintptr_t hi = end & ~(uintptr_t)(HEAP_PAGE - 1);
+  const uintptr_t start = (uintptr_t)image->table + NOTE->relr, page = URF_LARGEST_PAGE;
+  const uintptr_t lo = (start + page - 1) & -page;
+  const uintptr_t hi = (start + NOTE->relr_size) & -page;
   if (lo < hi)
     (void)ask(URF_SYS_MADVISE, lo, hi - lo, MADV_DONTNEED, 0, 0);
 }

@@ -7,8 +7,9 @@
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/arm64/include/uapi/asm/signal.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
-#define URF_GOT_RESERVED "24" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
-#define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
+#define URF_GOT_RESERVED "24"   /* bytes in front of what lazy binding writes in .got.plt (psABI) */
+#define URF_LARGEST_PAGE 65536u /* of the three that kernels have (Arm ARM, D8.2.1) */
+#define URF_DTV_OFFSET 0        /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, include/uapi/asm-generic/unistd.h */
 #define URF_SYS_WRITE 64
 #define URF_SYS_EXIT_GROUP 94

@@ -67,7 +67,9 @@ static void end(int r)
 static void start(void)
 {
   plan_free(&plan);
-  lib = (struct library){.word = 8, .lo = 0, .hi = DATA + 0x10000, .note = {.data = DATA}};
+  static const struct machine machine;
+  lib = (struct library){
+      .word = 8, .machine = &machine, .hi = DATA + 0x10000, .note = {.data = DATA}};
   plan = (struct plan){.size = SIZE};
   libc.list.n = 0;
   add_export("alias", 0x1100, 10, EXPORT_FUNCTION);

@@ -14,11 +14,16 @@ static struct stretches found;
 
 void freeze_cleanup(void) {}
 
-static void find(size_t n)
+static void find_units(size_t n, size_t unit, size_t skew)
 {
   free(found.list.at);
   found = (struct stretches){0};
-  stretches_find(&found, written, n);
+  stretches_find(&found, written, n, unit, skew);
+}
+
+static void find(size_t n)
+{
+  find_units(n, 1, 0);
 }
 
 /* Every step-th of n pages is written, from that page on; nothing else is. */
@@ -76,6 +81,20 @@ static void test_rule(void)
        is(2, 640, 384, URF_COPY));
 }
 
+/* Copied are whole pages of the kernel's, where those are larger: they take the place of what is there. */
+static void test_units(void)
+{
+  only(5, 400, 1);
+  find_units(PAGES, 16, 0);
+  MUST(found.list.n == 3 && is(0, 5, 11, URF_TOUCH) && is(1, 16, 368, URF_COPY) &&
+       is(2, 384, 21, URF_TOUCH));
+  find_units(PAGES, 16, 11);
+  MUST(found.list.n == 2 && is(0, 5, 368, URF_COPY) && is(1, 373, 32, URF_POPULATE));
+  only(5, 260, 1);
+  find_units(PAGES, 16, 0);
+  MUST(found.list.n == 1 && is(0, 5, 260, URF_POPULATE));
+}
+
 /* In order, apart, from one written page to another, and none is left out. */
 static void test_any(void)
 {
@@ -104,6 +123,7 @@ static void test_any(void)
 int main(void)
 {
   test_rule();
+  test_units();
   for (int round = 0; round < 1000; round++)
     test_any();
   free(found.list.at);
