@@ -11,7 +11,7 @@
 link_pie() {
   out=$1 source=$2
   shift 2
-  [ -z "$turf" ] || set -- "$@" -L"$LIBDIR" -Wl,-T,urf.ld
+  [ -z "$turf" ] || set -- "$@" ${MACHINE:+-L"$LIBDIR/turf/$MACHINE"} -L"$LIBDIR" -Wl,-T,urf.ld
   $(compiler "$source") $LD_FLAG -O2 -g $WARN -D_GNU_SOURCE -I"$TESTS/../loader" -I"$TESTS/feature" \
     -fPIC -pie "$source" -o "$out" -pthread "$@"
 }
@@ -91,5 +91,5 @@ case $CC in gcc) refused 'variable (optind)' -fPIE ;; esac # clang has no copies
 turf=1 link_pie refused refused.c
 freeze refused frozen --init boot -q
 run ./frozen
-$CC_CMD $LD_FLAG -fno-pie -no-pie refused.c -o fixed -L"$LIBDIR" -Wl,-T,urf.ld
+$CC_CMD $LD_FLAG -fno-pie -no-pie refused.c -o fixed ${MACHINE:+-L"$LIBDIR/turf/$MACHINE"} -L"$LIBDIR" -Wl,-T,urf.ld
 expect_refusal 1 'at a fixed address with a dynamic linker' "$TURF" freeze fixed -o "$OUT" --init boot
