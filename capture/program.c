@@ -15,19 +15,38 @@
 
 #include "turf.h"
 
+/* Where a file of 32 or 64 bits has what leads to its flags (gABI, ELF header and program header). */
+struct shape {
+  unsigned word;
+  size_t phoff, phnum, size, offset, filesz;
+};
+#define SHAPE(BITS)                                                                                \
+  {                                                                                                \
+    BITS / 8, offsetof(Elf##BITS##_Ehdr, e_phoff), offsetof(Elf##BITS##_Ehdr, e_phnum),            \
+        sizeof(Elf##BITS##_Phdr), offsetof(Elf##BITS##_Phdr, p_offset),                            \
+        offsetof(Elf##BITS##_Phdr, p_filesz)                                                       \
+  }
+
 /* n bytes of the file are at bytes; the reader has seen that the headers are right. */
 static void clear_flag(unsigned char *bytes, size_t n)
 {
-  const ElfW(Ehdr) *header = (const void *)bytes;
-  const ElfW(Phdr) *p = (const void *)(bytes + header->e_phoff), *end = p + header->e_phnum;
-  for (; p < end && p->p_type != PT_DYNAMIC; p++)
-    ;
-  if (p == end || p->p_offset > n || p->p_filesz > n - p->p_offset)
+  static const struct shape narrow = SHAPE(32), wide = SHAPE(64);
+  const struct shape *s = bytes[EI_CLASS] == ELFCLASS32 ? &narrow : &wide;
+  const unsigned char *p = bytes + get_word(bytes + s->phoff, s->word), *end;
+  uint16_t phnum;
+  memcpy(&phnum, bytes + s->phnum, sizeof phnum);
+  end = p + phnum * s->size;
+  while (p < end && get_word(p, 4) != PT_DYNAMIC)
+    p += s->size;
+  if (p >= end)
     return;
-  ElfW(Dyn) *d = (void *)(bytes + p->p_offset), *last = d + p->p_filesz / sizeof *d;
-  for (; d < last && d->d_tag != DT_NULL; d++)
-    if (d->d_tag == DT_FLAGS_1)
-      d->d_un.d_val &= ~(uint64_t)DF_1_PIE;
+  const uint64_t at = get_word(p + s->offset, s->word), size = get_word(p + s->filesz, s->word);
+  if (at > n || size > n - at)
+    return;
+  for (unsigned char *d = bytes + at, *last = d + size; last - d >= 2 * (int)s->word;
+       d += 2 * s->word)
+    if (get_word(d, s->word) == DT_FLAGS_1)
+      put_word(d + s->word, s->word, get_word(d + s->word, s->word) & ~(uint64_t)DF_1_PIE);
 }
 
 /* Next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there. */
