@@ -1,5 +1,5 @@
 // Data and blocks aligned beyond a page, to values that matter to the library.
-// not: narrow addresses of that alignment are few, and chosen with few bits
+// not: i386 addresses of that alignment are few, and chosen with few bits
 #include "feature.h"
 
 static struct {

@@ -1,5 +1,5 @@
 // Forty megabytes and half a million pointers.
-// not: narrow addresses are chosen with few bits
+// not: i386 addresses are chosen with few bits
 // timeout: 300
 #include "feature.h"
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # not: mold programs need urf.ld
+# not: riscv64 its start-up code has a function in .preinit_array
 # Position-independent programs with a dynamic linker: without turf, with it and frozen they give the same
 # answers; and those that cannot be frozen.
 # timeout: 300
@@ -53,7 +54,8 @@ for program in where frozen frozen frozen frozen elsewhere; do
   grep -qx '1 1' out.txt || fail "$program says $(cat out.txt)"
 done
 [ "$(cut -d ' ' -f 1 places | tr -d '\n')" = 011110 ] || fail "frozen: $(cat places)"
-[ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 3 ] ||
+# the addresses an emulator gives may be the same each time
+[ -n "$RUNNER" ] || [ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ] || [ "$(sort -u places | wc -l)" -gt 3 ] ||
   fail "it was not loaded at different addresses"
 no_new_complaints where frozen
 [ "$TURF" != none ] || exit 0
@@ -87,9 +89,10 @@ int main(void)
   return boot();
 }
 END
-case $CC in gcc) refused 'variable (optind)' -fPIE ;; esac # clang has no copies in a PIE
+# where compilers have no copies in a PIE there is nothing to refuse
+case $CC-$MACHINE in gcc-) refused 'variable (optind)' -fPIE ;; esac
 turf=1 link_pie refused refused.c
 freeze refused frozen --init boot -q
-run ./frozen
+run $RUNNER ./frozen
 $CC_CMD $LD_FLAG -fno-pie -no-pie refused.c -o fixed ${MACHINE:+-L"$LIBDIR/turf/$MACHINE"} -L"$LIBDIR" -Wl,-T,urf.ld
 expect_refusal 1 'at a fixed address with a dynamic linker' "$TURF" freeze fixed -o "$OUT" --init boot
