@@ -39,14 +39,26 @@ static void add_target(struct learned *l, uint64_t lo, uint64_t hi)
     l->near[at] = 1;
 }
 
+/* Whether turf has chosen where that is. */
+static bool is_displaced(const struct capture *c, const struct mapping *m)
+{
+  for (size_t i = 0; i < c->made.n; i++)
+    if (m->lo < c->made.at[i].lo + c->made.at[i].size && c->made.at[i].lo < m->hi)
+      return true;
+  return false;
+}
+
 /* The library, the reserve of its heap included, and the rest but for what the kernel places by chance and
- * no import leads to: the layout must not depend on that. */
+ * no import leads to: the layout must not depend on that.  Where an address has 32 bits, many a number leads
+ * to whatever else the kernel has placed, the dynamic linker being that. */
 static void find_targets(struct learned *l)
 {
   const struct capture *c = l->c;
   add_target(l, c->bias + c->lib->lo, c->bias + c->lib->hi);
   for (size_t i = 0; i < c->mappings.n; i++) {
     const struct mapping *m = &c->mappings.at[i];
+    if (c->lib->word == 4 && !is_displaced(c, m))
+      continue;
     if (*m->what != '[' && (m->hi <= c->host_lo || m->lo >= c->host_hi))
       add_target(l, m->lo, m->hi);
   }
