@@ -2,6 +2,7 @@
 # The examples do what they say: the program for a device, frozen, gives the same answers, and needs few of the
 # instructions.
 # configs: gcc-bfd-glibc
+# file: static program
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0

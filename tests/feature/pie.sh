@@ -4,6 +4,7 @@
 # Position-independent programs with a dynamic linker: without turf, with it and frozen they give the same
 # answers; and those that cannot be frozen.
 # timeout: 300
+# file: dynamic program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2153,SC2154
 . "$(dirname "$0")/../lib.sh"
 . "$TESTS/static.inc"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # not: mold static programs need urf.ld
+# file: static program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 # timeout: 900
 # Lua 5.4 from Debian's source package as a static program, position-independent and not.
