@@ -13,6 +13,7 @@
 typedef void handler(void);
 
 BOUND int __cxa_atexit(void (*fn)(void *), void *arg, void *dso);
+BOUND int __aeabi_atexit(void *arg, void (*fn)(void *), void *dso);
 BOUND int __cxa_thread_atexit(void (*fn)(void *), void *arg, void *dso);
 BOUND int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso);
 BOUND int atexit(handler *fn);
@@ -68,6 +69,12 @@ int __cxa_atexit(void (*fn)(void *), void *arg, void *dso)
   if (S->capture)
     return remember(&r, CALLER) ? -1 : 0;
   return HOST(__cxa_atexit)(fn, arg, dso);
+}
+
+/* What compilers call instead on arm (C++ ABI for the Arm Architecture, 3.2.5.3). */
+int __aeabi_atexit(void *arg, void (*fn)(void *), void *dso)
+{
+  return __cxa_atexit(fn, arg, dso);
 }
 
 /* Destructors of C++ thread_local objects: those of the thread that runs init are its heir's. */
