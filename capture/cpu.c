@@ -1,5 +1,5 @@
 /* Whether init may have seen which features the CPU has: then the frozen library is for CPUs that have
- * them all.  What it asks other modules for by other names than these is not noticed. */
+ * them all; and the same of the size of the kernel's pages.  What it asks other modules for by other names than these is not noticed. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -124,4 +124,17 @@ int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct
   if (plan->cpu_seen && !outside_accepts(policy, "cpu"))
     memcpy(plan->cpu, c->cpu, sizeof plan->cpu);
   return 0;
+}
+
+void page_look(struct plan *plan, const struct capture *c)
+{
+  /* sysconf(3), getpagesize(2), getauxval(3) */
+  static const char *const ask[] = {"sysconf", "getpagesize", "__getpagesize", "getauxval"};
+  if (!c->lib->machine->largest_page)
+    return;
+  for (size_t i = 0; i < sizeof ask / sizeof *ask && !plan->page_seen; i++)
+    if (has(c->lib, ask[i]))
+      plan->page_seen = ask[i];
+  if (!plan->page_seen && c->protections.n)
+    plan->page_seen = "mprotect";
 }

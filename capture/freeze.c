@@ -149,6 +149,7 @@ static int judge(struct work *w, struct error *e)
     if (mapping_is_fixed(w->runs, w->n, &w->runs[0].mappings.at[i]))
       return fail_fixed(w, &w->runs[0].mappings.at[i], e);
   strings_find(plan, w->o, &w->lib, w->o->policy ? &w->policy : NULL);
+  page_look(plan, &w->runs[0]);
   if (cpu_look(plan, &w->runs[0], w->o->policy ? &w->policy : NULL, e))
     return -1;
   return w->o->policy ? policy_check_used(&w->policy, e) : 0;

@@ -206,6 +206,8 @@ static void print_frozen(FILE *f, const struct facts *x)
       : x->lib->is_static ? "none, the program ends"
                           : "none, the load fails");
   print_cpu(f, note);
+  if (x->lib->machine->largest_page)
+    ROW(f, "pages", "%s", note->flags & URF_PAGES ? "of 4096 bytes" : "any");
   fprintf(f, "recipe\n");
   recipe_each((const char *)x->lib->table + note->recipe, note->recipe_size, print_recipe_line, f);
 }
@@ -257,6 +259,7 @@ static void json_frozen(json_t *root, const struct facts *x)
   json_put(root, "origin", json_number(note->origin_size));
   json_put(root, "fixed", json_boolean(note->flags & URF_FIXED));
   json_put(root, "cpu", json_boolean(has_cpu(note)));
+  json_put(root, "pages", json_boolean(note->flags & URF_PAGES));
   json_put(root, "fallback", json_string(note->fallback ? "init" : "fail"));
   json_put(root, "pointers", json_number(n_pointers(note)));
   json_put(root, "odd_pointers", json_number(note->n_odd));

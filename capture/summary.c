@@ -255,6 +255,9 @@ static void print_summary(FILE *f, const struct summary *s, const struct counts 
             "  only for CPUs with all features of this one, which init may have looked at (%s);\n"
             "    if the state does not depend on them: process:cpu keep REASON, in the policy\n",
             plan->cpu_seen);
+  if (plan->page_seen)
+    fprintf(f, "  only where pages have 4096 bytes, which init may have seen (%s)\n",
+            plan->page_seen);
   if (plan->align > 4096)
     fprintf(f, "  it can be loaded at multiples of %ju bytes only\n", (uintmax_t)plan->align);
   if (s->output)
@@ -299,6 +302,7 @@ static void summary_json(FILE *f, const struct summary *s, const struct counts *
   json_put(root, "file_size", json_number(file_size(s->output)));
   json_put(root, "align", json_number(plan->align));
   json_put(root, "cpu", has_cpu(plan) ? json_text(plan->cpu_seen) : json_null());
+  json_put(root, "pages", plan->page_seen ? json_text(plan->page_seen) : json_null());
   json_put(root, "pointers", json_number(n->pointers));
   json_put(root, "odd_pointers", json_number(n->odd));
   json_put(root, "rotated_pointers", json_number(n->rotated));

@@ -292,6 +292,7 @@ struct plan {
   LIST(struct urf_call) calls;
   uint32_t cpu[URF_CPU_WORDS]; /* as in struct urf_note */
   char *cpu_seen;              /* where init may have looked at them, or NULL */
+  const char *page_seen;       /* by what init may have learnt the size of pages, or NULL */
   struct bytes recipe;         /* as in struct urf_note */
   unsigned char *image;        /* the bytes the file will hold; they are those of */
   struct region whole;         /* this */
@@ -509,6 +510,8 @@ void code_free(struct code *c);
 /* cpu.c: sets plan->cpu, to nothing when the policy (or NULL) says so, and plan->cpu_seen, by a live
  * capture */
 int cpu_look(struct plan *plan, struct capture *c, struct policy *policy, struct error *e);
+/* Sets plan->page_seen where kernels of the machine have pages of several sizes. */
+void page_look(struct plan *plan, const struct capture *c);
 
 /* others.c: the same for variables of other modules; returns how many.  f may be NULL */
 size_t others_check(FILE *f, FILE *suggestions, const struct capture *c, struct policy *policy);

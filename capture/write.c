@@ -187,7 +187,7 @@ static void put_note(struct writer *w, uint64_t offset)
 {
   const struct table *t = w->table;
   struct urf_note n = w->lib->note;
-  n.flags |= URF_FROZEN | (w->plan->fixed ? URF_FIXED : 0);
+  n.flags |= URF_FROZEN | (w->plan->fixed ? URF_FIXED : 0) | (w->plan->page_seen ? URF_PAGES : 0);
   n.machine = w->lib->machine->number;
   n.heap_end = n.data + w->plan->size;
   n.align = w->plan->align;

@@ -39,6 +39,8 @@ enum urf_flags {
    * the address of a struct urf_host, which the program is started with; all entries of .init_array but
    * the first are the loader's when it is frozen, and the last is always */
   URF_STATIC = 4,
+  /* the frozen state is right where the kernel has pages of 4096 bytes, and nowhere else */
+  URF_PAGES = 8,
 };
 
 /* .note.urf, which the linker script writes (link part) and turf freeze fills (frozen part).

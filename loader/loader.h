@@ -2,6 +2,7 @@
 #ifndef URF_LOADER_H
 #define URF_LOADER_H
 
+#include <elf.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -302,6 +303,14 @@ HIDDEN void cpu_features(uint32_t *words);
 HIDDEN void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why);
 /* getauxval(3): by way of libc, or in a static program without it, before init may have changed the environment. */
 HIDDEN unsigned long kernel_says(unsigned long type);
+
+/* The same as cpu_holds of the kernel's pages, by flags as in struct urf_note, when libc can be asked. */
+static inline void pages_hold(uint32_t flags, struct reason *why)
+{
+  if (URF_LARGEST_PAGE > HEAP_PAGE && flags & URF_PAGES && kernel_says(AT_PAGESZ) != HEAP_PAGE)
+    *why = (struct reason){"init may have seen that pages have 4096 bytes, and here they have not",
+                           ""};
+}
 
 /* stats.c: nanoseconds of a clock, CLOCK_...; the line of URF_DEBUG */
 HIDDEN uint64_t stats_clock(int clock);

@@ -119,6 +119,7 @@ static void thaw(const struct arguments *a)
   host_prepare();
   struct urf_host *host = find_host();
   cpu_holds(NOTE->cpu, 1, &why);
+  pages_hold(NOTE->flags, &why);
   if (host && host->fall_back)
     why.what = "turf looks at what happens then";
   if (why.what || !imports_hold(&image, &why)) {

@@ -57,7 +57,7 @@ esac
 
 # two addresses that nothing else is at, and the program lies between them
 case $MACHINE in
-i386 | arm) BITS=32 BASE=0x23400000 HIGH_BASE=0xc3400000 ;;
+i386 | arm) BITS=32 BASE=0x23400000 HIGH_BASE=0x93400000 ;;
 *) BITS=64 BASE=0x123400000000 HIGH_BASE=0x700000000000 ;;
 esac
 

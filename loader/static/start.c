@@ -48,6 +48,7 @@ static void look_for_reason(const struct image *image, struct reason *why)
   if (S->host && S->host->fall_back)
     why->what = "is not used";
   cpu_holds(NOTE->cpu, -1, why);
+  pages_hold(NOTE->flags, why);
   if (image->bias & (NOTE->flags & URF_FIXED ? -1 : (intptr_t)NOTE->align - 1))
     why->what = "was loaded at an address that it is not frozen for";
 }

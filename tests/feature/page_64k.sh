@@ -75,3 +75,34 @@ for file in c d; do
   $large -strace ./driver -f ./$file.so 2>calls.txt >out.txt || fail "status $?"
   python3 calls.py <calls.txt || fail "$file.so: not whole pages of 64 KiB, or no call at all"
 done
+
+# init that asks how large they are, or gives some of them a protection: where they have another size it runs
+for how in sysconf getpagesize mprotect; do
+  cat >asks.c <<END
+#include "feature.h"
+#include <sys/mman.h>
+#include <unistd.h>
+static long size;
+#define sysconf() sysconf(_SC_PAGESIZE)
+#define mprotect() (mprotect(aligned_alloc(65536, 65536), 65536, PROT_READ), 1)
+int urf_init(void)
+{
+  size = $how();
+  return 0;
+}
+void answer(FILE *out) { fprintf(out, "%ld\n", size); }
+END
+  build_plain a.so asks.c
+  build_lib b.so asks.c
+  freeze b.so c.so
+  "$TURF" info c.so | grep -qx 'pages  *of 4096 bytes' || fail "$how: turf info does not say so"
+  for how_run in "$small" "$large"; do
+    run $how_run ./driver ./a.so >want.txt
+    URF_DEBUG=1 run $how_run ./driver -f ./c.so >out.txt 2>said.txt
+    same want.txt out.txt "$how: it answers otherwise ($how_run)"
+    case $how_run in
+    "$small") grep -q 'frozen; bias' said.txt || fail "$how: $(cat said.txt)" ;;
+    *) grep -q 'init is run: init may have seen that pages have 4096 bytes' said.txt || fail "$how: $(cat said.txt)" ;;
+    esac
+  done
+done
