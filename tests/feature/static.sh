@@ -10,16 +10,20 @@
 . "$(dirname "$0")/../lib.sh"
 . "$TESTS/static.inc"
 
+# without turf, either, position-independent ones of i386 do not start when ld.lld 14 has linked them
+kinds='pie fixed'
+[ "$LD-$MACHINE" != lld-i386 ] || kinds=fixed
 for source in "$TESTS"/feature/static/*.c*; do
   name=${source##*/}
   name=${name%.*}
   case $source-$LIBC in *.cc-musl) continue ;; esac # Debian has no C++ compiler for it
-  for kind in pie fixed; do
+  for kind in $kinds; do
     turf='' link_static $kind plain "$source"
     turf=1 link_static $kind program "$source"
     three_forms "$name, $kind"
   done
 done
+[ "$kinds" != fixed ] || exit 0
 
 # where it is loaded, and what the program says of itself
 cat >where.c <<'END'
