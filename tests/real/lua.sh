@@ -1,4 +1,5 @@
 #!/bin/sh
+# not: armhf not yet: words of another policy, and the test ends behind the freeze for a reason not found
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086
 # machines: yes
