@@ -1,5 +1,6 @@
 /* Whether init may have seen which features the CPU has: then the frozen library is for CPUs that have
- * them all; and the same of the size of the kernel's pages.  What it asks other modules for by other names than these is not noticed. */
+ * them all; and the same of the size of the kernel's pages.  What it asks other modules for by other names
+ * than these is not noticed. */
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -127,16 +127,15 @@ struct made {
   uint64_t lo, size; /* run-time */
   bool for_stack;    /* as libc makes one for a thread that it starts: without access, MAP_STACK */
   bool stack;        /* a thread has started on it */
-  bool
-      fell; /* since the library is there, an emulator found no room at the place chosen, but below */
+  /* since the library is there, an emulator found no room at the place chosen, but below */
+  bool fell;
 };
 
 /* The program of 32 bits that an emulator runs, which reserves addresses for all of it, see guests.c. */
 struct guests {
   bool wanted; /* the library has 32 bits, and there is an emulator */
-  uint64_t
-      variable; /* where the emulator keeps where it looks for room next, 0 while it is not known; */
-  uint64_t place;      /* what was put there last */
+  /* where the emulator keeps where it looks for room next, 0 while it is not known; what was put there last */
+  uint64_t variable, place;
   uint64_t base;       /* where the program's address 0 is, 0 while it is not known */
   uint64_t n, others;  /* mappings so far; those of copies of the process */
   bool opened, loaded; /* the library is to be mapped next, or has been */

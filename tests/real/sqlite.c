@@ -9,8 +9,9 @@
 #ifndef RECORDS
 #define RECORDS 50000
 #endif
-#define TEXT(n) TEXT_OF(n)
-#define TEXT_OF(n) #n
+#define TEXT(n) #n
+#define TEXT_OF(n) TEXT(n)
+#define LAST TEXT_OF(RECORDS)
 
 static sqlite3 *db;
 static sqlite3_stmt *lookup;
@@ -19,21 +20,16 @@ static const char schema[] =
     "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL, doc JSON);"
     "CREATE VIRTUAL TABLE words USING fts5(name, text);"
     "BEGIN;"
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " TEXT(
-        RECORDS) ")"
-                 "  INSERT INTO item SELECT i, printf('item-%05d', i * 7919 % 50021), i % 997 / "
-                 "8.0,"
-                 "    json_object('shelf', i % 40, 'tags', json_array(i % 3, i % 5), 'old', i % 2 "
-                 "= 0) FROM n;"
-                 "INSERT INTO words SELECT name, printf('%s %s number %d', CASE id % 4 WHEN 0 THEN "
-                 "'red'"
-                 "    WHEN 1 THEN 'green' WHEN 2 THEN 'blue' ELSE 'grey' END,"
-                 "    CASE id % 5 WHEN 0 THEN 'lamp' WHEN 1 THEN 'chair' WHEN 2 THEN 'table' WHEN "
-                 "3 THEN 'clock'"
-                 "    ELSE 'kettle' END, id % 1000) FROM item WHERE id % 5 < 4 AND id <= 20000;"
-                 "COMMIT;"
-                 "CREATE INDEX item_price ON item(price, name);"
-                 "ANALYZE;";
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " LAST ")"
+    "  INSERT INTO item SELECT i, printf('item-%05d', i * 7919 % 50021), i % 997 / 8.0,"
+    "    json_object('shelf', i % 40, 'tags', json_array(i % 3, i % 5), 'old', i % 2 = 0) FROM n;"
+    "INSERT INTO words SELECT name, printf('%s %s number %d', CASE id % 4 WHEN 0 THEN 'red'"
+    "    WHEN 1 THEN 'green' WHEN 2 THEN 'blue' ELSE 'grey' END,"
+    "    CASE id % 5 WHEN 0 THEN 'lamp' WHEN 1 THEN 'chair' WHEN 2 THEN 'table' WHEN 3 THEN 'clock'"
+    "    ELSE 'kettle' END, id % 1000) FROM item WHERE id % 5 < 4 AND id <= 20000;"
+    "COMMIT;"
+    "CREATE INDEX item_price ON item(price, name);"
+    "ANALYZE;";
 
 static void die(const char *what)
 {
