@@ -22,12 +22,13 @@ def numbers(command, **how):
     return {name: int(n) for name, n in (line.split() for line in done.stdout.splitlines())}
 
 
-def in_turns(ways, rounds):
-    """Calls each of ways (name: function that returns a number) in each round; the order is turned
-    round every time.  Returns a list of numbers for each name."""
+def in_turns(ways, rounds, before=lambda: None):
+    """Calls each of ways (name: function that returns a number) in each round, and before() before each of
+    them; the order is turned round every time.  Returns a list of numbers for each name."""
     samples = {name: [] for name in ways}
     for i in range(rounds):
         for name in list(ways) if i % 2 == 0 else reversed(list(ways)):
+            before()
             samples[name].append(ways[name]())
     return samples
 

@@ -9,7 +9,7 @@ import time
 
 from build import BASE, CC, HERE, MI, OUT, TOP, TURF, Real, call, freeze, link_turf, make
 from build import memory_available, program
-from loads import faults, loaded, region, warm
+from loads import at_hand, faults, loaded, region, warm
 from measure import Row, Unavailable, fail, in_turns, ratio
 
 
@@ -19,7 +19,8 @@ def load_against_init(series, name, rounds):
     for file in plain, frozen, fixed:
         warm(file)
     samples = in_turns({"load": loaded(frozen), "base": loaded(fixed),
-                        "init": loaded(plain, "-i", what="init"), "plain": loaded(plain)}, rounds)
+                        "init": loaded(plain, "-i", what="init"), "plain": loaded(plain)}, rounds,
+                       at_hand(region(frozen)[1]))
     yield ratio(series, "load / init", samples["load"], samples["init"], target=f"{name}/init",
                 note=faults(frozen))
     yield ratio(series, "load at the preferred base / init", samples["base"], samples["init"],

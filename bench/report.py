@@ -154,7 +154,8 @@ def record(directory, facts, rows):
              "Written by `make bench BENCH='--record bench'`. Every line is measured in one run: what is compared takes turns,",
              "in fresh processes; a ratio is the median of the pairs, with its quartiles. The files are in the page",
              "cache, but for lines that say cold. Loads are dlopen, from call to return; plain libraries with the same",
-             f"words, up to 1 MiB, are linked by the compiler, larger ones are written by plain.c.", ""]
+             "words, up to 1 MiB, are linked by the compiler, larger ones are written by plain.c. Before each load a process",
+             "has used as much memory and given it back: the host of a virtual machine takes memory that is free for a while.", ""]
     lines += table(["machine", ""], facts.items())
     lines += ["", "## To reach", ""]
     lines += table(["what", "at most", "measured", "reached", "furthest from it, and what else misses it"], target_lines(rows))
