@@ -40,7 +40,7 @@ static void *look_in_process(const char *name, const char *version, struct reaso
   if (p && *version && dlvsym_or_null)
     q = dlvsym_or_null(RTLD_DEFAULT, name, version);
   if (p && q && p != q && !in_one_module(p, q))
-    *why = (struct reason){"another module of this process has", name};
+    because(why, "another module of this process has", name);
   return q ? q : p;
 }
 
@@ -63,10 +63,10 @@ static uintptr_t look_up(const struct image *image, const struct urf_import *imp
       q = look_in_module(module, name, version);
   }
   if (p && q && p != q)
-    *why = (struct reason){"another module of this process has", name};
+    because(why, "another module of this process has", name);
   p = p ? p : q;
   if (!p)
-    *why = (struct reason){"no module of this process has the symbol", name};
+    because(why, "no module of this process has the symbol", name);
   forget_error();
   return p && held ? *(uintptr_t *)p : (uintptr_t)p;
 }
@@ -133,7 +133,7 @@ static uintptr_t look_for_module(const struct image *image, const struct urf_imp
   struct wanted w = {image->table + import->version, 0, 0};
   (void)dl_iterate_phdr(see_module, &w);
   if (w.found != 1)
-    *why = (struct reason){"it has pointers into one build of", image->table + import->module};
+    because(why, "it has pointers into one build of", image->table + import->module);
   return w.bias;
 }
 
@@ -158,8 +158,7 @@ static void must_be_own(const struct image *image, const struct urf_import *impo
                         struct reason *why)
 {
   const uintptr_t own = (uintptr_t)import->addend + image->bias;
-  *why =
-      (struct reason){"another module of this process has its symbol", image->table + import->name};
+  because(why, "another module of this process has its symbol", image->table + import->name);
   if (look_for_own(image, import) == own)
     *why = (struct reason){0};
   else if (own - image->region < image->region_end - image->region)
@@ -186,14 +185,14 @@ static uintptr_t find(const struct image *image, const struct urf_import *import
   case URF_IMPORT_TLS:
     found = (uintptr_t)tls_block();
     if (!found)
-      *why = (struct reason){"no thread-local variables", ""};
+      because(why, "no thread-local variables", "");
     break;
   case URF_IMPORT_OFFSET: found = look_for_module(image, import, why); break;
   case URF_IMPORT_FOLLOW: found = follow_distance(image, import) + (uintptr_t)import->addend; break;
   case URF_IMPORT_SAME:
   case URF_IMPORT_SAME_VALUE:
     if (look_up(image, import, why) + (uintptr_t)import->addend != before && !why->what)
-      *why = (struct reason){"it was frozen where this was the same as another symbol:", name};
+      because(why, "it was frozen where this was the same as another symbol:", name);
     return before;
   default: found = look_up(image, import, why); break;
   }

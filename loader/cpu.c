@@ -22,6 +22,6 @@ void cpu_holds(const volatile uint32_t *words, int libc, struct reason *why)
   cpu_features(here);
   for (unsigned i = 0; i < CPU_WORDS; i++)
     if (words[i] & ~here[i])
-      *why = (struct reason){
-          "init may have seen features of the CPU that this one lacks, " CPU_WHERE, cpu_name(i)};
+      because(why, "init may have seen features of the CPU that this one lacks, " CPU_WHERE,
+              cpu_name(i));
 }

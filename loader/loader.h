@@ -276,6 +276,14 @@ struct reason {
   const char *what, *which;
 };
 
+/* One by one: of a whole struct of constants compilers make an object in .data, where its pointers are still
+ * link-time addresses. */
+static inline void because(struct reason *why, const char *what, const char *which)
+{
+  why->what = what;
+  why->which = which;
+}
+
 /* bind.c: whether all imports are to be had and all conditions hold, which is to be asked first; stores
  * them. */
 HIDDEN int imports_hold(const struct image *image, struct reason *why);
@@ -308,8 +316,7 @@ HIDDEN unsigned long kernel_says(unsigned long type);
 static inline void pages_hold(uint32_t flags, struct reason *why)
 {
   if (URF_LARGEST_PAGE > HEAP_PAGE && flags & URF_PAGES && kernel_says(AT_PAGESZ) != HEAP_PAGE)
-    *why = (struct reason){"init may have seen that pages have 4096 bytes, and here they have not",
-                           ""};
+    because(why, "init may have seen that pages have 4096 bytes, and here they have not", "");
 }
 
 /* stats.c: nanoseconds of a clock, CLOCK_...; the line of URF_DEBUG */

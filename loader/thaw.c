@@ -80,12 +80,10 @@ void fell_back(const struct image *image)
 static int fits(const struct image *image, struct reason *why, char digits[24])
 {
   if (NOTE->flags & URF_FIXED && image->bias)
-    *why =
-        (struct reason){"it was loaded at another address than it was linked and frozen for", ""};
+    because(why, "it was loaded at another address than it was linked and frozen for", "");
   else if (image->bias & (NOTE->align - 1))
-    *why = (struct reason){
-        "it was loaded at an address that differs from the linked one by no multiple of",
-        decimal(digits, NOTE->align)};
+    because(why, "it was loaded at an address that differs from the linked one by no multiple of",
+            decimal(digits, NOTE->align));
   else
     cpu_holds(NOTE->cpu, 0, why);
   return !why->what;

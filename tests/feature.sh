@@ -60,8 +60,8 @@ case $(header base)$(header freeze) in
     run "$DRIVER" $options -f ./d.so >out.txt 2>/dev/null
     compare out.txt "where it falls back on its init it answers otherwise"
   done
-  env URF_DEBUG=1 "$DRIVER" -f ./d.so 2>&1 >/dev/null | grep -q 'so init is run' ||
-    fail "it did not fall back on its init"
+  run env URF_DEBUG=1 "$DRIVER" -f ./d.so >out.txt 2>said
+  grep -q 'so init is run' said || fail "it did not fall back on its init"
   ;;
 esac
 

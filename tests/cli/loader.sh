@@ -1,0 +1,27 @@
+#!/bin/sh
+# What the loader reads before it has relocated the library must not be relocated itself: neither compiler nor
+# linker may have made variables of its constants, with addresses in them.
+# configs: gcc-bfd-glibc
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../lib.sh"
+need readelf=binutils
+
+# in FILE...: the writable sections that have addresses in them, but for the lists that the dynamic linker follows
+relocated() {
+  readelf -rW "$@" >relocations || fail "readelf: $*"
+  sed -n "s/^Relocation section '\.rela*\([^']*\)'.*/\1/p" relocations |
+    grep -vE '^\.(text|rodata|eh_frame|debug_|ARM\.exidx|(urf\.)?init_array)' | sort -u
+}
+
+files=$(find "$LIBDIR" -name 'liburf*.a' -o -name urf_plain.o)
+[ -n "$files" ] || fail "nothing in $LIBDIR"
+for file in $files; do
+  found=$(relocated "$file")
+  [ -z "$found" ] || fail "$file has addresses in $found"
+  grep -q 'init_array' relocations || fail "$file: no relocations read"
+done
+
+# and it is found
+echo 'struct why { const char *what, *which; } why = {"one", "other"};' >bad.c
+run "$CC_CMD" -fPIC -c bad.c
+[ "$(relocated bad.o)" != "" ] || fail "a variable with addresses goes unseen"
