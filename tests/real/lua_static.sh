@@ -24,7 +24,7 @@ for file in plain program frozen; do
 done
 # of a machine of 32 bits other words of its tables are half an address
 policy_file=$real/lua.policy
-[ $BITS = 64 ] || policy_file=$real/lua_32.policy
+[ $BITS = 64 ] || policy_file=$real/lua_$MACHINE.policy
 
 for kind in pie fixed; do
   turf='' link_static $kind plain "$sources" $flags -lm
