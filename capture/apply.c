@@ -102,7 +102,7 @@ static void start_slot(struct context *x, const struct slot *slot, size_t offset
   s.value =
       slot->kind == SLOT_OTHER ? value_in(x, 0, offset) - x->runs[0].bias : (uint64_t)slot->addend;
   if (slot->kind == SLOT_RELATIVE) {
-    put_word(x->plan->image + offset, x->word, s.value);
+    put_word(x->plan->image + offset, x->form, s.value);
     add_site(x, s);
     return;
   }

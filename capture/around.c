@@ -53,7 +53,7 @@ static void compare(struct place_list *l, const struct work *w, const struct cap
                     const struct capture *b)
 {
   unsigned char room_a[REGION_PAGE], room_b[REGION_PAGE], copy[REGION_PAGE];
-  const unsigned word = w->lib.word;
+  const unsigned word = w->lib.form.word;
   struct mask mask = {0};
   add_mask(&mask, &w->plan);
   for (size_t at = 0; at < w->plan.size; at += REGION_PAGE) {

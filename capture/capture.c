@@ -19,7 +19,7 @@ int capture_unexpected(const struct library *lib, const char *line, struct error
 
 uint64_t capture_bias(const struct library *lib, uint64_t bias, uint64_t lo)
 {
-  return lib->word == 4 && bias > lo ? bias - ((uint64_t)1 << 32) : bias;
+  return lib->form.word == 4 && bias > lo ? bias - ((uint64_t)1 << 32) : bias;
 }
 
 static int take_loaded(struct capture *c, const struct library *lib, struct error *e)
@@ -39,7 +39,8 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
   if (!line ||
       sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
     return capture_unexpected(lib, line, e);
-  c->bias = capture_bias(lib, c->bias, lib->word == 4 ? (uint32_t)(c->bias + lib->lo) : c->bias);
+  c->bias =
+      capture_bias(lib, c->bias, lib->form.word == 4 ? (uint32_t)(c->bias + lib->lo) : c->bias);
   return 0;
 }
 
@@ -420,10 +421,10 @@ void capture_free(struct capture *c)
 static uint64_t read_address(struct capture *c, uint64_t at)
 {
   unsigned char bytes[8] = {0};
-  if (capture_ask_bytes(c, at, c->lib->word, &c->lost) ||
-      process_read(c->process, bytes, c->lib->word, &c->lost))
+  if (capture_ask_bytes(c, at, c->lib->form.word, &c->lost) ||
+      process_read(c->process, bytes, c->lib->form.word, &c->lost))
     return 0;
-  return get_word(bytes, c->lib->word);
+  return get_word(bytes, c->lib->form);
 }
 
 uint64_t capture_resolve(struct capture *c, const char *name, const char *version, uint64_t slot,

@@ -43,10 +43,11 @@ bool comes_by_itself(const struct finding *f)
 
 /* pure functions over bytes */
 
-static uint64_t number_at(const unsigned char *p, size_t size)
+static uint64_t number_at(const unsigned char *p, size_t size, struct form form)
 {
   uint64_t n = 0;
-  memcpy(&n, p, size < sizeof n ? size : sizeof n);
+  for (size_t i = 0; i < size && i < sizeof n; i++)
+    n |= (uint64_t)p[is_big(form) ? size - 1 - i : i] << 8 * i;
   return n;
 }
 
@@ -67,11 +68,11 @@ static bool counts_time(uint64_t from, uint64_t to, size_t size, uint64_t passed
 }
 
 /* The same for a floating-point number, up to rounding. */
-static bool counts_in_fractions(const unsigned char *from, const unsigned char *to, uint64_t passed)
+static bool counts_in_fractions(uint64_t from, uint64_t to, uint64_t passed)
 {
   double a, b;
-  memcpy(&a, from, sizeof a);
-  memcpy(&b, to, sizeof b);
+  memcpy(&a, &from, sizeof a);
+  memcpy(&b, &to, sizeof b);
   for (size_t i = 0; i < UNITS; i++) {
     const double by = (double)passed / (double)units[i];
     if (fabs(b - a - by) < by / 1000)
@@ -95,27 +96,27 @@ static bool counts_in_digits(const unsigned char *from, const unsigned char *to,
 }
 
 bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t size,
-                     uint64_t passed)
+                     uint64_t passed, struct form form)
 {
   const size_t half = size / 2;
   if (memcmp(from, to, size) == 0 || counts_in_digits(from, to, size))
     return true;
   if (size < 4 || size > sizeof(uint64_t)) /* as small numbers look anything might */
     return false;
-  if (counts_time(number_at(from, size), number_at(to, size), size, passed))
-    return true;
-  return size == sizeof(uint64_t) && (counts_in_fractions(from, to, passed) ||
-                                      (goes_with_clock(from, to, half, passed) &&
-                                       goes_with_clock(from + half, to + half, half, passed)));
+  const uint64_t a = number_at(from, size, form), b = number_at(to, size, form);
+  return counts_time(a, b, size, passed) ||
+         (size == sizeof a && (counts_in_fractions(a, b, passed) ||
+                               (goes_with_clock(from, to, half, passed, form) &&
+                                goes_with_clock(from + half, to + half, half, passed, form))));
 }
 
 enum { DIGITS = 20 }; /* of a number of 64 bits; longer ones are not looked at to their ends */
 
 bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
-                  uint64_t number)
+                  uint64_t number, struct form form)
 {
   size_t start = offset, end;
-  if ((n == 4 || n == 8) && number_at(region + offset, n) == number)
+  if ((n == 4 || n == 8) && number_at(region + offset, n, form) == number)
     return true;
   while (start < offset + n && !isdigit(region[start]))
     start++;
@@ -159,7 +160,7 @@ static bool goes_on(const struct region *from, const struct region *to, const st
   unsigned char *a = xalloc(f->size), *b = xalloc(f->size);
   region_read(from, f->offset, f->size, a);
   region_read(to, f->offset, f->size, b);
-  const bool goes = goes_with_clock(a, b, f->size, passed);
+  const bool goes = goes_with_clock(a, b, f->size, passed, from->form);
   free(a);
   free(b);
   return goes;
@@ -305,7 +306,7 @@ static bool has_number(const struct capture *c, size_t region_size, size_t offse
       region_size - offset - size < 2 * DIGITS ? region_size : offset + size + 2 * DIGITS;
   unsigned char *bytes = xalloc(to - from);
   region_read(&c->region, from, to - from, bytes);
-  const bool has = is_number_at(bytes, to - from, offset - from, size, number);
+  const bool has = is_number_at(bytes, to - from, offset - from, size, number, c->region.form);
   free(bytes);
   return has;
 }
@@ -363,23 +364,25 @@ static int study(struct study *s, struct error *e)
 }
 
 /* A number whose lower half varies carries into the upper one another time.  n: sites, by offset. */
-static unsigned carries_to(const struct plan *plan, size_t n, const struct finding *f,
-                           unsigned word)
+static void carry(const struct plan *plan, size_t n, struct finding *f, struct form form)
 {
-  const size_t end = f->offset + f->size, whole = f->offset + word;
-  if (2 * f->size != word || f->offset % word || whole > plan->size)
-    return f->size;
+  const size_t half = f->size, whole = f->offset - f->offset % form.word;
+  const size_t upper = is_big(form) ? whole : whole + half, lower = 2 * whole + half - upper;
+  if (2 * half != form.word || f->offset != lower || form.word > plan->size - whole)
+    return;
   size_t lo = 0;
-  while (lo < n) { /* the last that begins before the end; none lies over another */
+  while (lo < n) { /* the last that begins before its end; none lies over another */
     size_t middle = lo + (n - lo) / 2;
-    if (plan->sites.at[middle].offset < whole)
+    if (plan->sites.at[middle].offset < upper + half)
       lo = middle + 1;
     else
       n = middle;
   }
-  if (lo && plan->sites.at[lo - 1].offset + plan->sites.at[lo - 1].size > end)
-    return f->size;
-  return get_word(plan->image + f->offset, word) >> 8 * f->size ? word : f->size;
+  if ((lo && plan->sites.at[lo - 1].offset + plan->sites.at[lo - 1].size > upper) ||
+      !(get_word(plan->image + whole, form) >> 8 * half))
+    return;
+  f->offset = whole;
+  f->size = form.word;
 }
 
 /* Another process's id may differ in any digit, not only in those that differ between the runs' ids. */
@@ -417,7 +420,7 @@ static void let_pass(struct work *w)
       plan->findings.at[left++] = f;
       continue;
     }
-    f.size = carries_to(plan, n, &f, w->lib.word);
+    carry(plan, n, &f, w->lib.form);
     *PUSH(&plan->plain) = f;
     *PUSH(&plan->keeps) = all_digits(w, &f);
     *PUSH(&plan->sites) = (struct site){.offset = f.offset, .size = f.size, .kind = SITE_KEEP};

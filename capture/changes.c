@@ -24,7 +24,7 @@ static bool has(const struct origin_data *d, size_t offset, size_t size, unsigne
 static void mark(struct origin_data *d, size_t offset, unsigned char how)
 {
   if (offset < d->n)
-    memset(d->how + offset, how, d->n - offset < d->word ? d->n - offset : d->word);
+    memset(d->how + offset, how, d->n - offset < d->form.word ? d->n - offset : d->form.word);
 }
 
 /* where the two differ */
@@ -32,23 +32,25 @@ static void mark(struct origin_data *d, size_t offset, unsigned char how)
 static void add_pointer(struct origin_data *d, size_t offset, bool rotated)
 {
   if (offset < d->limit)
-    *PUSH(&d->pointers) = (struct origin_pointer){offset, rotated || d->limit - offset < d->word};
+    *PUSH(&d->pointers) =
+        (struct origin_pointer){offset, rotated || d->limit - offset < d->form.word};
 }
 
 void origin_data_init(struct origin_data *d, const struct plan *plan, const struct library *lib,
                       size_t size)
 {
   const size_t in_data = (size_t)(lib->note.bss - lib->note.data);
-  *d = (struct origin_data){.word = lib->word};
-  d->n = (size + d->word - 1) / d->word * d->word;
+  *d = (struct origin_data){.form = lib->form};
+  d->n = (size + d->form.word - 1) / d->form.word * d->form.word;
   d->limit = in_data < d->n ? in_data : d->n;
   d->limit = plan->size < d->limit ? plan->size : d->limit;
   d->bytes = xalloc(d->n);
   d->how = xalloc(d->n);
   memcpy(d->bytes, plan->image, d->limit);
   const struct bitmap *b = &plan->pointers;
-  for (size_t i = bitmap_next(b, 0); i < b->n && i * d->word < d->limit; i = bitmap_next(b, i + 1))
-    add_pointer(d, i * d->word, false);
+  for (size_t i = bitmap_next(b, 0); i < b->n && i * d->form.word < d->limit;
+       i = bitmap_next(b, i + 1))
+    add_pointer(d, i * d->form.word, false);
   for (size_t i = 0; i < plan->sites.n; i++) {
     const struct site *s = &plan->sites.at[i];
     if (s->kind == SITE_POINTER && !s->by_ldso)
@@ -93,9 +95,9 @@ static unsigned char *data_of(const struct library *lib, size_t n)
       free(data);
       return NULL;
     }
-    end = s->address + lib->word;
+    end = s->address + lib->form.word;
     if (s->kind == SLOT_RELATIVE)
-      put_word(data + (s->address - lib->note.data), lib->word, (uint64_t)s->addend);
+      put_word(data + (s->address - lib->note.data), lib->form, (uint64_t)s->addend);
   }
   return data;
 }
@@ -104,7 +106,7 @@ size_t origin_data_size(const struct library *lib)
 {
   size_t size = lib->data_size;
   for (size_t i = 0; i < lib->slots.n; i++) {
-    const size_t end = (size_t)(lib->slots.at[i].address - lib->note.data) + lib->word;
+    const size_t end = (size_t)(lib->slots.at[i].address - lib->note.data) + lib->form.word;
     if (lib->slots.at[i].kind == SLOT_RELATIVE && end > size)
       size = end;
   }
@@ -122,7 +124,7 @@ bool origin_data_compare(struct origin_data *d, const struct plan *plan, const s
   d->bytes = was;
   for (size_t i = 0; i < d->pointers.n; i++) { /* it has been moved, unless it is */
     const struct origin_pointer *p = &d->pointers.at[i];
-    if (p->other || has(d, p->offset, d->word, CHANGED) || !is_relative(lib, p->offset))
+    if (p->other || has(d, p->offset, d->form.word, CHANGED) || !is_relative(lib, p->offset))
       mark(d, p->offset, CHANGED);
     else
       mark(d, p->offset, FIXED);
@@ -148,7 +150,7 @@ struct equal {
 static unsigned char changes(const struct origin_data *d, size_t at)
 {
   unsigned char bits = 0;
-  for (unsigned i = 0; i < d->word; i++)
+  for (unsigned i = 0; i < d->form.word; i++)
     bits |= (unsigned char)((d->how[at + i] == CHANGED) << i);
   return bits;
 }
@@ -156,10 +158,10 @@ static unsigned char changes(const struct origin_data *d, size_t at)
 /* Those that begin there, n being 0 when there are none. */
 static struct equal equal_at(const struct origin_data *d, size_t at)
 {
-  struct equal e = {.value = get_word(d->bytes + at, d->word)};
-  for (; at < d->n && e.n < ALIKE && changes(d, at) && !has(d, at, d->word, FIXED) &&
-         get_word(d->bytes + at, d->word) == e.value;
-       at += d->word) {
+  struct equal e = {.value = get_word(d->bytes + at, d->form)};
+  for (; at < d->n && e.n < ALIKE && changes(d, at) && !has(d, at, d->form.word, FIXED) &&
+         get_word(d->bytes + at, d->form) == e.value;
+       at += d->form.word) {
     e.n++;
     e.saves += 2 + (uint64_t)__builtin_popcount(changes(d, at));
   }
@@ -197,7 +199,7 @@ static size_t find_common(const struct origin_data *d, struct urf_common *common
     const struct equal e = equal_at(d, at);
     if (e.n)
       *PUSH(&runs) = e;
-    at += (e.n ? (size_t)e.n : 1) * d->word;
+    at += (e.n ? (size_t)e.n : 1) * d->form.word;
   }
   sort(runs.at, runs.n, sizeof *runs.at, by_value);
   for (size_t i = 0; i < runs.n; i++) {
@@ -237,7 +239,7 @@ static void put_change(struct bytes *out, size_t gap, size_t which)
 static void put_rare(struct bytes *out, const struct origin_data *d, size_t at, unsigned char bits)
 {
   put_bytes(out, &bits, 1);
-  for (unsigned i = 0; i < d->word; i++)
+  for (unsigned i = 0; i < d->form.word; i++)
     if (bits >> i & 1)
       put_bytes(out, d->bytes + at + i, 1);
 }
@@ -340,7 +342,7 @@ size_t origin_data_pack(const struct origin_data *d, struct urf_common *common, 
     gap = bits ? 0 : gap + 1;
     if (bits && which == URF_RARE)
       put_rare(&s.raw, d, at, bits);
-    at += (which == URF_RARE ? 1 : (size_t)common[which].n) * d->word;
+    at += (which == URF_RARE ? 1 : (size_t)common[which].n) * d->form.word;
   }
   *PUSH(&s.start) = s.raw.n;
   put_steps(&s, words);
@@ -354,10 +356,10 @@ size_t origin_data_pack(const struct origin_data *d, struct urf_common *common, 
 
 static bool write_common(struct origin_data *d, size_t *at, const struct urf_common *c)
 {
-  if (!c->n || c->n > (d->n - *at) / d->word)
+  if (!c->n || c->n > (d->n - *at) / d->form.word)
     return false;
-  for (uint64_t i = 0; i < c->n; i++, *at += d->word) {
-    put_word(d->bytes + *at, d->word, c->value);
+  for (uint64_t i = 0; i < c->n; i++, *at += d->form.word) {
+    put_word(d->bytes + *at, d->form, c->value);
     mark(d, *at, CHANGED);
   }
   return true;
@@ -376,7 +378,7 @@ static bool write_rare(struct origin_data *d, size_t *at, const unsigned char **
     d->bytes[byte] = *(*from)++;
     d->how[byte] = CHANGED;
   }
-  *at += d->word;
+  *at += d->form.word;
   return true;
 }
 
@@ -391,9 +393,9 @@ static bool change_words(struct origin_data *d, size_t *at, const struct urf_com
     uint64_t gap = *from++ & URF_FAR, more = 0, back, size;
     if (gap == URF_FAR && !get_uleb(&from, end, &more))
       return false;
-    if (more > d->n || gap + more > (d->n - *at) / d->word)
+    if (more > d->n || gap + more > (d->n - *at) / d->form.word)
       return false;
-    *at += (size_t)(gap + more) * d->word;
+    *at += (size_t)(gap + more) * d->form.word;
     if (which == URF_RARE ? !write_rare(d, at, &from, end)
                           : which < n && !write_common(d, at, &common[which]))
       return false;
@@ -423,7 +425,7 @@ static int by_offset(const void *a, const void *b)
 void origin_data_relocated(struct origin_data *d)
 {
   for (size_t i = 0; i < d->pointers.n; i++)
-    if (!d->pointers.at[i].other && !has(d, d->pointers.at[i].offset, d->word, CHANGED))
+    if (!d->pointers.at[i].other && !has(d, d->pointers.at[i].offset, d->form.word, CHANGED))
       *PUSH(&d->relative) = d->pointers.at[i].offset;
   sort(d->relative.at, d->relative.n, sizeof *d->relative.at, by_offset);
 }

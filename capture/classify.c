@@ -70,7 +70,7 @@ static bool leads_into_image(const struct context *x, size_t start, unsigned by,
 
 static void add_pointer(struct context *x, size_t start, uint64_t target)
 {
-  put_word(x->plan->image + start, x->word, target);
+  put_word(x->plan->image + start, x->form, target);
   if ((x->lib->note.data | start) % x->word) {
     add_site(
         x, (struct site){.offset = start, .size = x->word, .kind = SITE_POINTER, .value = target});
@@ -108,7 +108,7 @@ static bool is_at(struct context *x, size_t d, const uint64_t *place, uint64_t s
   size_t import = new_import(x, "", "", "", kind, (int64_t)offset);
   add_site(x,
            (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
-  put_word(x->plan->image + start, x->word, 0);
+  put_word(x->plan->image + start, x->form, 0);
   return true;
 }
 
@@ -137,7 +137,7 @@ static bool is_import(struct context *x, size_t d)
       return false;
     add_site(
         x, (struct site){.offset = start, .size = x->word, .kind = SITE_IMPORT, .import = import});
-    put_word(x->plan->image + start, x->word, 0);
+    put_word(x->plan->image + start, x->form, 0);
     return true;
   }
   return false;
@@ -160,7 +160,7 @@ static bool is_rotated(struct context *x, size_t d)
                               .kind = SITE_POINTER,
                               .value = target,
                               .rotated = by});
-    put_word(x->plan->image + start, x->word, rotate_left(target, x->word, 8 * x->word - by));
+    put_word(x->plan->image + start, x->form, rotate_left(target, x->word, 8 * x->word - by));
     return true;
   }
   return false;
@@ -183,7 +183,7 @@ static bool kept(struct context *x, const struct finding *f, size_t d)
   if (f->cause == FIND_MOVES && value_in(x, 0, f->offset)) {
     s.kind = SITE_POINTER;
     s.value = value_in(x, 0, f->offset) - x->runs[0].bias;
-    put_word(x->plan->image + f->offset, x->word, s.value);
+    put_word(x->plan->image + f->offset, x->form, s.value);
   }
   add_site(x, s);
   return true;
@@ -315,7 +315,7 @@ static void explain_word(struct context *x, size_t at, size_t size,
 {
   uint64_t v[MAX_RUNS], differ = 0;
   for (size_t r = 0; r < x->n; r++) {
-    v[r] = get_word(page[r] + at % REGION_PAGE, x->word);
+    v[r] = get_word(page[r] + at % REGION_PAGE, x->form);
     differ |= v[r] ^ v[0];
   }
   if (!differ || is_plain(x, at, v))
@@ -329,7 +329,7 @@ static void explain_word(struct context *x, size_t at, size_t size,
  * from outside the page has to do with it. */
 static bool is_moved(struct context *x, size_t at)
 {
-  bool is = x->word == 8 && !x->plan->fixed && x->low_byte < x->word &&
+  bool is = x->word == 8 && !x->form.swapped && !x->plan->fixed && x->low_byte < x->word &&
             x->lib->note.data % 8 == 0 && x->done <= at && x->plan->size - at >= REGION_PAGE;
   for (size_t r = 1; r < x->n && is; r++)
     is = region_kind(&x->runs[r].region, at) == PAGE_MOVED;
@@ -345,8 +345,8 @@ static void explain_moved(struct context *x, size_t at)
   for (size_t i = 0; i < REGION_PAGE / 8 / 64; i++) {
     uint64_t map = 0;
     for (size_t j = 0; j < 64; j++, page += 8) {
-      const uint64_t v = get_word(page, 8), is = v - bias - lo <= size;
-      put_word(page, 8, v - (bias & -is));
+      const uint64_t v = get_word(page, native(8)), is = v - bias - lo <= size;
+      put_word(page, native(8), v - (bias & -is));
       map |= is << j;
     }
     bits[i] = map;
@@ -389,9 +389,9 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
   return true;
 }
 
-void plan_make_image(struct plan *plan, unsigned word)
+void plan_make_image(struct plan *plan, struct form form)
 {
-  const int status = region_init(&plan->whole, NULL, plan->size, word);
+  const int status = region_init(&plan->whole, NULL, plan->size, form);
   plan->image = xcheck(status ? NULL : plan->whole.own);
   plan->whole.pointers = &plan->pointers;
 }
@@ -404,14 +404,15 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
                       .runs = runs,
                       .n = n,
                       .policy = policy,
-                      .word = lib->word,
+                      .word = lib->form.word,
+                      .form = lib->form,
                       .room = xalloc(n * REGION_PAGE)};
   uint64_t bias[MAX_RUNS];
   for (size_t r = 0; r < n; r++)
     bias[r] = runs[r].bias;
   x.low_byte = lowest_difference(bias, n);
-  bitmap_init(&plan->pointers, (plan->size + lib->word - 1) / lib->word);
-  plan_make_image(plan, lib->word);
+  bitmap_init(&plan->pointers, (plan->size + lib->form.word - 1) / lib->form.word);
+  plan_make_image(plan, lib->form);
   copy_sparse(plan->image, runs[0].region.own, plan->size);
   sort_policy(&x);
   apply_policy(&x);

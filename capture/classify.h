@@ -28,6 +28,7 @@ struct context {
   struct capture *runs;
   size_t n;
   struct policy *policy;
+  struct form form;         /* of the words */
   unsigned word, low_byte;  /* bytes of a pointer; the lowest that the biases differ in */
   LIST(struct name) needs;  /* of the library */
   LIST(struct name) ifuncs; /* of all modules */

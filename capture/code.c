@@ -320,7 +320,7 @@ void code_add_start(struct code *c, uint64_t at)
 void code_add_words(struct code *c, const unsigned char *words, size_t n, uint64_t bias)
 {
   for (size_t i = 0; i + sizeof bias <= n; i += sizeof bias) {
-    const uint64_t at = get_word(words + i, sizeof bias) - bias;
+    const uint64_t at = get_word(words + i, native(sizeof bias)) - bias;
     if (part_end(c, at))
       *PUSH(&c->roots.list) = at;
   }

@@ -69,7 +69,7 @@ static bool is_dead_at(struct context *x, size_t start)
     if (!leads_to(x, start, kind))
       continue;
     add_site(x, (struct site){.offset = start, .size = x->word, .kind = SITE_DEAD, .dead = kind});
-    put_word(x->plan->image + start, x->word, URF_DEAD);
+    put_word(x->plan->image + start, x->form, URF_DEAD);
     return true;
   }
   return false;

@@ -16,12 +16,12 @@
 /* A page with more odd words is kept as it is, which costs no more than four times as much. */
 enum { PATCHES_AT_MOST = REGION_PAGE / sizeof(struct patch) / 4 };
 
-int region_init(struct region *g, const struct region *first, size_t room, unsigned word)
+int region_init(struct region *g, const struct region *first, size_t room, struct form form)
 {
   const size_t whole = (room + REGION_PAGE - 1) & ~(size_t)(REGION_PAGE - 1);
   void *p =
       mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  *g = (struct region){.room = whole, .word = word, .first = first};
+  *g = (struct region){.room = whole, .form = form, .first = first};
   if (p == MAP_FAILED)
     return -1;
   (void)madvise(p, whole, MADV_DONTFORK); /* a copy of so many page tables takes a while */
@@ -44,43 +44,49 @@ void region_free(struct region *g)
 static uint64_t follow(const struct region *g, size_t at, uint64_t v)
 {
   const struct bitmap *pointers = g->first->pointers;
-  const bool moves = pointers ? bitmap_get(pointers, at / g->word) : v - g->from <= g->size;
+  const bool moves = pointers ? bitmap_get(pointers, at / g->form.word) : v - g->from <= g->size;
   return v + (moves ? g->by : 0);
 }
 
-/* The same for a page; a loop for each size of a word, so that it is one instruction to load one. */
-static inline void follow_range(const struct region *g, size_t at, unsigned char *to, unsigned word)
+/* The same for a page; a loop for each common form of a word, so that it is one instruction to load one. */
+static inline void follow_range(const struct region *g, size_t at, unsigned char *to,
+                                struct form form)
 {
   const unsigned char *was = g->first->own + at;
-  for (size_t i = 0; i < REGION_PAGE; i += word) {
-    const uint64_t v = get_word(was + i, word);
-    put_word(to + i, word, v + (v - g->from <= g->size ? g->by : 0));
+  for (size_t i = 0; i < REGION_PAGE; i += form.word) {
+    const uint64_t v = get_word(was + i, form);
+    put_word(to + i, form, v + (v - g->from <= g->size ? g->by : 0));
   }
 }
 
-static inline void follow_marks(const struct region *g, size_t at, unsigned char *to, unsigned word)
+static inline void follow_marks(const struct region *g, size_t at, unsigned char *to,
+                                struct form form)
 {
   enum { BITS = 64 };
+  const unsigned word = form.word;
   const struct bitmap *pointers = g->first->pointers;
   const unsigned char *was = g->first->own + at;
   for (size_t i = 0; i < REGION_PAGE; i += BITS * word) {
     const size_t n = (at + i) / word;
     uint64_t bits = n < pointers->n ? pointers->at[n / BITS] : 0;
     for (size_t j = i; j < i + BITS * word; j += word, bits >>= 1)
-      put_word(to + j, word, get_word(was + j, word) + (g->by & -(bits & 1)));
+      put_word(to + j, form, get_word(was + j, form) + (g->by & -(bits & 1)));
   }
 }
 
 static void follow_page(const struct region *g, size_t at, unsigned char *to)
 {
-  if (g->first->pointers && g->word == 8)
-    follow_marks(g, at, to, 8);
-  else if (g->first->pointers)
-    follow_marks(g, at, to, 4);
-  else if (g->word == 8)
-    follow_range(g, at, to, 8);
+  const bool marks = g->first->pointers;
+  if (g->form.swapped)
+    (marks ? follow_marks : follow_range)(g, at, to, g->form);
+  else if (marks && g->form.word == 8)
+    follow_marks(g, at, to, native(8));
+  else if (marks)
+    follow_marks(g, at, to, native(4));
+  else if (g->form.word == 8)
+    follow_range(g, at, to, native(8));
   else
-    follow_range(g, at, to, 4);
+    follow_range(g, at, to, native(4));
 }
 
 void region_moved(struct region *g, uint64_t from, uint64_t size, uint64_t by)
@@ -95,7 +101,7 @@ static bool nearly_follows(struct region *g, size_t at, const unsigned char *exp
                            const unsigned char *now)
 {
   const size_t before = g->patches.n;
-  const unsigned word = g->word;
+  const unsigned word = g->form.word;
   for (size_t i = 0; i < REGION_PAGE; i += word) {
     if (memcmp(expected + i, now + i, word) == 0)
       continue;
@@ -103,7 +109,7 @@ static bool nearly_follows(struct region *g, size_t at, const unsigned char *exp
       g->patches.n = before;
       return false;
     }
-    *PUSH(&g->patches) = (struct patch){at + i, get_word(now + i, word)};
+    *PUSH(&g->patches) = (struct patch){at + i, get_word(now + i, g->form)};
   }
   return true;
 }
@@ -155,13 +161,12 @@ static size_t find_patch(const struct region *g, size_t at)
 const unsigned char *region_page(const struct region *g, size_t at, unsigned char *room)
 {
   const enum page_kind kind = region_kind(g, at);
-  const unsigned word = g->word;
   if (kind == PAGE_OWN || kind == PAGE_SAME)
     return (kind == PAGE_OWN ? g : g->first)->own + at;
   follow_page(g, at, room);
   for (size_t i = kind == PAGE_PATCHED ? find_patch(g, at) : g->patches.n;
        i < g->patches.n && g->patches.at[i].offset < at + REGION_PAGE; i++)
-    put_word(room + (g->patches.at[i].offset - at), word, g->patches.at[i].value);
+    put_word(room + (g->patches.at[i].offset - at), g->form, g->patches.at[i].value);
   return room;
 }
 
@@ -183,26 +188,26 @@ static uint64_t aligned_word(const struct region *g, size_t at)
 {
   const enum page_kind kind = region_kind(g, at);
   if (kind == PAGE_OWN || kind == PAGE_SAME)
-    return get_word((kind == PAGE_OWN ? g : g->first)->own + at, g->word);
+    return get_word((kind == PAGE_OWN ? g : g->first)->own + at, g->form);
   if (kind == PAGE_PATCHED) {
     const size_t i = find_patch(g, at);
     if (i < g->patches.n && g->patches.at[i].offset == at)
       return g->patches.at[i].value;
   }
-  return follow(g, at, get_word(g->first->own + at, g->word));
+  return follow(g, at, get_word(g->first->own + at, g->form));
 }
 
 uint64_t region_word(const struct region *g, size_t at)
 {
-  const unsigned word = g->word;
+  const unsigned word = g->form.word;
   unsigned char two[16];
   if (!g->kind)
-    return get_word(g->own + at, word);
+    return get_word(g->own + at, g->form);
   if (at % word == 0)
     return aligned_word(g, at);
-  put_word(two, word, aligned_word(g, at - at % word));
-  put_word(two + word, word, aligned_word(g, at - at % word + word));
-  return get_word(two + at % word, word);
+  put_word(two, g->form, aligned_word(g, at - at % word));
+  put_word(two + word, g->form, aligned_word(g, at - at % word + word));
+  return get_word(two + at % word, g->form);
 }
 
 unsigned char region_byte(const struct region *g, size_t at)
@@ -210,8 +215,8 @@ unsigned char region_byte(const struct region *g, size_t at)
   unsigned char bytes[8];
   if (!g->kind)
     return g->own[at];
-  put_word(bytes, g->word, aligned_word(g, at - at % g->word));
-  return bytes[at % g->word];
+  put_word(bytes, g->form, aligned_word(g, at - at % g->form.word));
+  return bytes[at % g->form.word];
 }
 
 bool region_is_zero(const struct region *g, size_t at, size_t n)

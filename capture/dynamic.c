@@ -17,7 +17,7 @@ static Elf_Data *get_table(struct writer *w, const char *what, const struct part
   if (write_find(w, what, part->address, part->size, offset))
     return NULL;
   /* gelf_get* count with an int */
-  if (part->size / w->lib->word > INT_MAX) {
+  if (part->size / w->lib->form.word > INT_MAX) {
     (void)write_refuse(w, "a table of the dynamic linker is too large");
     return NULL;
   }
@@ -97,7 +97,8 @@ static bool to_shadow(const struct writer *w, GElf_Rela *r)
                                         sizeof *t->shadowed.at, compare_address)
                               : NULL;
   if (found)
-    r->r_offset = w->tail_address + t->shadows + (uint64_t)(found - t->shadowed.at) * w->lib->word;
+    r->r_offset =
+        w->tail_address + t->shadows + (uint64_t)(found - t->shadowed.at) * w->lib->form.word;
   return found != NULL;
 }
 
@@ -106,7 +107,7 @@ static bool to_shadow(const struct writer *w, GElf_Rela *r)
  * where no table tells. */
 static int fill_init_array(struct writer *w)
 {
-  const unsigned word = w->lib->word;
+  const unsigned word = w->lib->form.word;
   uint64_t offset;
   w->init.address = w->lib->note.init_array;
   if (write_find(w, ".init_array", w->init.address, 2 * word, &offset))
@@ -130,10 +131,10 @@ static int cut_init_array(struct writer *w)
     return fill_init_array(w);
   if (!w->dynamic)
     return 0;
-  if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->word)
+  if (w->init.address != w->lib->note.init_array || w->init.size < w->lib->form.word)
     return write_refuse(
         w, ".init_array does not start with the loader; was it linked with -T urf.ld?");
-  w->init.left = w->lib->word;
+  w->init.left = w->lib->form.word;
   if (write_find(w, ".init_array", w->init.address, w->init.size, &offset))
     return -1;
   memset(w->head + offset + w->init.left, 0, w->init.size - w->init.left);
@@ -198,7 +199,7 @@ static int filter_rela(struct writer *w)
 /* Packed again, as tightly as it goes, the rest is no longer than the whole was. */
 static int filter_relr(struct writer *w)
 {
-  const unsigned word = w->lib->word;
+  const unsigned word = w->lib->form.word;
   struct addresses all = {0};
   struct bytes out = {0};
   uint64_t offset;
@@ -208,11 +209,11 @@ static int filter_relr(struct writer *w)
   Elf_Data *data = get_table(w, ".relr.dyn", &w->relr, ELF_T_ADDR, &offset);
   if (!data)
     return -1;
-  relr_unpack(&all, data->d_buf, data->d_size, word);
+  relr_unpack(&all, data->d_buf, data->d_size, native(word));
   for (size_t i = 0; i < all.n; i++)
     if (!dropped(w, all.at[i]))
       all.at[n++] = all.at[i];
-  relr_pack(&out, all.at, n, word);
+  relr_pack(&out, all.at, n, native(word));
   w->relr.left = out.n;
   int result = out.n > data->d_size ? write_refuse(w, ".relr.dyn is not in order") : 0;
   if (!result) {

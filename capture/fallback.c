@@ -27,12 +27,12 @@ static uint64_t size_of_array(const struct library *lib, struct capture *run, st
   unsigned char first[8], word[8];
   if (!lib->is_static)
     return lib->init_array_size;
-  if (capture_read(run, lib->note.init_array, lib->word, first, e))
+  if (capture_read(run, lib->note.init_array, lib->form.word, first, e))
     return 0;
-  for (uint64_t size = lib->word; size < AT_MOST * lib->word; size += lib->word) {
-    if (capture_read(run, lib->note.init_array + size, lib->word, word, e))
+  for (uint64_t size = lib->form.word; size < AT_MOST * lib->form.word; size += lib->form.word) {
+    if (capture_read(run, lib->note.init_array + size, lib->form.word, word, e))
       return 0;
-    if (memcmp(word, first, lib->word) == 0)
+    if (memcmp(word, first, lib->form.word) == 0)
       return size;
   }
   fail(e, REFUSED, "%s: .init_array does not end with the loader; was it linked with urf.ld?",
@@ -46,16 +46,16 @@ static int add_constructors(struct plan *plan, const struct library *lib, struct
                             struct error *e)
 {
   const uint64_t whole = size_of_array(lib, run, e);
-  const uint64_t size = whole > lib->word ? whole - lib->word : 0;
+  const uint64_t size = whole > lib->form.word ? whole - lib->form.word : 0;
   unsigned char *words = xalloc(size);
   int status = lib->is_static && !whole ? -1 : 0;
   if (lib->init && !lib->is_static && !(lib->machine->no_init >> lib->libc & 1))
     status = add(plan, lib, lib->init, URF_CALL_CONSTRUCTOR, e);
   if (!status && size)
-    status = capture_read(run, lib->note.init_array + lib->word, size, words, e);
-  for (uint64_t at = 0; at + lib->word <= size && !status; at += lib->word) {
-    const uint64_t value = get_word(words + at, lib->word);
-    if (value && value != get_word("\xff\xff\xff\xff\xff\xff\xff\xff", lib->word))
+    status = capture_read(run, lib->note.init_array + lib->form.word, size, words, e);
+  for (uint64_t at = 0; at + lib->form.word <= size && !status; at += lib->form.word) {
+    const uint64_t value = get_word(words + at, lib->form);
+    if (value && value != get_word("\xff\xff\xff\xff\xff\xff\xff\xff", lib->form))
       status = add(plan, lib, value - run->bias, URF_CALL_CONSTRUCTOR, e);
   }
   free(words);

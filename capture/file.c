@@ -224,7 +224,7 @@ const char *file_string(const struct elf_file *f, uint64_t offset)
 
 static uint32_t word_at(const Elf_Data *table, uint64_t i)
 {
-  return (uint32_t)get_word((const char *)table->d_buf + i * 4, 4);
+  return (uint32_t)get_word((const char *)table->d_buf + i * 4, native(4));
 }
 
 /* How many symbols the hash tables tell of: of DT_GNU_HASH, up to the last of the last chain. */
@@ -278,7 +278,7 @@ static bool has_addend(const struct machine *m, const GElf_Rela *r)
 
 bool file_relocation(const struct elf_file *f, Elf_Data *table, int i, GElf_Rela *out)
 {
-  const unsigned word = f->machine->class == ELFCLASS64 ? 8 : 4;
+  const struct form form = machine_form(f->machine);
   unsigned char bytes[8];
   uint64_t offset;
   GElf_Rel rel;
@@ -287,9 +287,10 @@ bool file_relocation(const struct elf_file *f, Elf_Data *table, int i, GElf_Rela
   if (!gelf_getrel(table, i, &rel))
     return false;
   *out = (GElf_Rela){.r_offset = rel.r_offset, .r_info = rel.r_info};
-  if (has_addend(f->machine, out) && file_at(f, rel.r_offset, &offset) >= word &&
-      !file_read(f, offset, bytes, word))
-    out->r_addend = word == 8 ? (int64_t)get_word(bytes, 8) : (int32_t)get_word(bytes, 4);
+  if (has_addend(f->machine, out) && file_at(f, rel.r_offset, &offset) >= form.word &&
+      !file_read(f, offset, bytes, form.word))
+    out->r_addend =
+        form.word == 8 ? (int64_t)get_word(bytes, form) : (int32_t)get_word(bytes, form);
   return true;
 }
 

@@ -74,7 +74,7 @@ static void work_free(struct work *w)
 /* The words that lead there are the same in every run, and so no findings. */
 static int fail_fixed(const struct work *w, const struct mapping *m, struct error *e)
 {
-  const unsigned word = w->lib.word;
+  const unsigned word = w->lib.form.word;
   struct bytes text = {0};
   const char *before = "; it is used in ";
   unsigned n = 0;
@@ -274,7 +274,7 @@ static int prove_references(struct work *w, struct error *e)
   if (!lib->links.n || lib->is_static)
     return 0;
   const uint64_t first = lib->links.at[0];
-  const uint64_t size = lib->links.at[lib->links.n - 1] + lib->word - first;
+  const uint64_t size = lib->links.at[lib->links.n - 1] + lib->form.word - first;
   unsigned char *a = xalloc(size), *b = xalloc(size);
   int status =
       capture_read(live, first, size, a, e) || capture_read(&w->proof, first, size, b, e) ? -1 : 0;

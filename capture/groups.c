@@ -11,7 +11,7 @@ enum { FIRST_STEPS = 4, LAST_STEPS = 3, TYPED_STEPS = 64 };
 /* The lower half of what looks like one number carries into the upper one another time. */
 static bool is_lower_half(const struct report *r, const struct finding *f)
 {
-  const unsigned word = r->lib->word;
+  const unsigned word = r->lib->form.word;
   if (f->cause != FIND_VARIES || f->size != word / 2 || f->offset % word)
     return false;
   for (size_t i = f->size; i < word; i++)

@@ -72,7 +72,7 @@ static void set_place(int pid, struct displacement *d, bool own)
   const uint64_t step = own ? g->n : OTHERS + g->others;
   const uint64_t place = trace_place(d, library, step);
   unsigned char bytes[WORD];
-  put_word(bytes, WORD, place);
+  put_word(bytes, native(WORD), place);
   (void)child_write(pid, g->variable, bytes, sizeof bytes);
   if (own)
     g->place = place;
@@ -133,7 +133,7 @@ bool guests_call(int pid, struct user_regs_struct *regs, struct displacement *d)
   const uint64_t at = (map ? regs->REG_ARG1 : regs->REG_ARG5) - g->base;
   if (!g->base || at > UINT32_MAX || !child_read(pid, g->variable, bytes, sizeof bytes))
     return false;
-  if (at == get_word(bytes, WORD))
+  if (at == get_word(bytes, native(WORD)))
     note(pid, d,
          &(struct made){.lo = at,
                         .size = map ? regs->REG_ARG2 : regs->REG_ARG3,

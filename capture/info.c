@@ -22,7 +22,7 @@ struct facts {
 
 static void mark(struct facts *x, uint64_t offset)
 {
-  const uint64_t last = offset + x->lib->word - 1;
+  const uint64_t last = offset + x->lib->form.word - 1;
   if (last < offset || last / PAGE >= x->pages)
     return;
   x->page[offset / PAGE] = 1;
@@ -52,7 +52,7 @@ static int read_sites(struct facts *x, struct error *e)
   int status = place_read(&plan, x->lib, e);
   for (size_t i = bitmap_next(&plan.pointers, 0); i < plan.pointers.n;
        i = bitmap_next(&plan.pointers, i + 1))
-    mark(x, i * x->lib->word);
+    mark(x, i * x->lib->form.word);
   for (size_t i = 0; i < plan.sites.n && !status; i++) {
     const struct site *s = &plan.sites.at[i];
     if (s->kind != SITE_POINTER && s->kind != SITE_IMPORT)

@@ -57,7 +57,7 @@ static void find_targets(struct learned *l)
   add_target(l, c->bias + c->lib->lo, c->bias + c->lib->hi);
   for (size_t i = 0; i < c->mappings.n; i++) {
     const struct mapping *m = &c->mappings.at[i];
-    if (c->lib->word == 4 && !is_displaced(c, m))
+    if (c->lib->form.word == 4 && !is_displaced(c, m))
       continue;
     if (*m->what != '[' && (m->hi <= c->host_lo || m->lo >= c->host_hi))
       add_target(l, m->lo, m->hi);
@@ -78,14 +78,14 @@ static bool is_target(const struct learned *l, uint64_t value)
 static bool has_pointers(const struct learned *l, uint64_t start, uint64_t size)
 {
   const struct capture *c = l->c;
-  const unsigned word = c->lib->word;
+  const unsigned word = c->lib->form.word;
   unsigned char bytes[PAGE + 8];
   for (uint64_t at = 0; at + word <= size;
        at += PAGE) { /* a page of words, and where the last one ends */
     const size_t n = size - at < PAGE + word - 1 ? size - at : PAGE + word - 1;
     region_read(&c->region, start - c->lib->note.data + at, n, bytes);
     for (size_t i = 0; i + word <= n; i++)
-      if (is_target(l, get_word(bytes + i, word)))
+      if (is_target(l, get_word(bytes + i, c->lib->form)))
         return true;
   }
   return false;
@@ -169,7 +169,7 @@ struct places {
 static uint64_t put_block(struct places *p, uint64_t size, uint64_t align)
 {
   const uint64_t heap = p->lib->note.heap;
-  const unsigned word = p->lib->word;
+  const unsigned word = p->lib->form.word;
   const uint64_t at = ((heap + p->size + word + align - 1) & ~(align - 1)) - heap;
   p->size = at + size;
   return at;
@@ -187,7 +187,7 @@ static void put_step(struct places *p, size_t i, const struct learned *l)
     step->at = put_block(p, step->size, 16) + URF_STEP_AREA;
   else
     step->at =
-        put_block(p, urf_payload(step->size, p->lib->word), how > 4 ? (uint64_t)1 << how : 16);
+        put_block(p, urf_payload(step->size, p->lib->form.word), how > 4 ? (uint64_t)1 << how : 16);
 }
 
 static void put_all(struct places *p, const struct learned *l, enum fate fate)
@@ -243,8 +243,8 @@ static void find_places(struct places *p, struct learned *l, const struct urf_la
     keep_places(p, l, before);
   put_all(p, l, MAPPING_PLAIN);
   put_all(p, l, MAPPING_POINTERS);
-  if (p->size < p->lib->word)
-    p->size = p->lib->word; /* in front of the first header, so that its block is aligned */
+  if (p->size < p->lib->form.word)
+    p->size = p->lib->form.word; /* in front of the first header, so that its block is aligned */
   put_all(p, l, LEFT_POINTERS);
   put_all(p, l, LEFT_PLAIN);
 }

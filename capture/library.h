@@ -33,6 +33,9 @@ struct machine {
   unsigned relative, symbolic, glob_dat, jump_slot, irelative, copy;
 };
 
+/* Of pointers, by what e_ident says. */
+struct form elf_form(unsigned class, unsigned data);
+struct form machine_form(const struct machine *m);
 /* NULL when turf does not know it. */
 const struct machine *machine_find(unsigned number, unsigned class, unsigned data);
 /* All of them, from 0 on, up to a NULL. */
@@ -85,7 +88,7 @@ struct library {
   bool moves;      /* it can be loaded at any address */
   bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
   const struct machine *machine;
-  unsigned word;      /* bytes of a pointer */
+  struct form form;   /* of its words, in the file as well as in processes */
   uint64_t lo, hi;    /* addresses from the first to behind the last PT_LOAD */
   uint64_t tls_size;  /* of its thread-local variables in a thread */
   uint64_t preferred; /* page the image starts at when it is loaded where linked */

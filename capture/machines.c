@@ -84,6 +84,17 @@ const struct machine *machine_find(unsigned number, unsigned class, unsigned dat
   return NULL;
 }
 
+struct form elf_form(unsigned class, unsigned data)
+{
+  const unsigned own = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
+  return (struct form){class == ELFCLASS64 ? 8 : 4, data != own};
+}
+
+struct form machine_form(const struct machine *m)
+{
+  return elf_form(m->class, m->data);
+}
+
 const struct machine *machine_at(size_t i)
 {
   return i < MACHINES ? &machines[i] : NULL;

@@ -112,10 +112,11 @@ static bool is_cleared(const struct writer *w, const struct rebuild *r)
   size_t cleared = 0, n = 0;
   for (size_t i = 0; i < r->n_moved; i++) {
     const size_t at = (size_t)(r->moved[i].address - lib->note.data);
-    if (!r->moved[i].listed || lib->data_size < lib->word || at > lib->data_size - lib->word)
+    if (!r->moved[i].listed || lib->data_size < lib->form.word ||
+        at > lib->data_size - lib->form.word)
       continue;
     n++;
-    cleared += !get_word(lib->data + at, lib->word);
+    cleared += !get_word(lib->data + at, lib->form);
   }
   return cleared > n / 2;
 }
@@ -123,7 +124,7 @@ static bool is_cleared(const struct writer *w, const struct rebuild *r)
 static int put_entries(struct writer *w, struct rebuild *r)
 {
   struct urf_origin *o = &r->origin;
-  const unsigned size = 3 * w->lib->word;
+  const unsigned size = 3 * w->lib->form.word;
   uint64_t offset;
   if (!w->rela.size || w->lib->machine->in_place) /* a third shorter, and mostly runs of bytes */
     return 0;
@@ -131,7 +132,7 @@ static int put_entries(struct writer *w, struct rebuild *r)
     return -1;
   const size_t n = (size_t)w->rela.size / size;
   struct entry *was = xalloc(n * sizeof *was), *left;
-  rebuild_read_entries(was, n, w->old + offset, w->lib->word);
+  rebuild_read_entries(was, n, w->old + offset, w->lib->form);
   o->rela = w->rela.address;
   o->n_left = w->rela.left / size;
   o->entries = w->tail.n;

@@ -118,7 +118,7 @@ static void look_at_plain(struct owns *o, struct context *x)
   for (size_t i = bitmap_next(&plan->pointers, 0); i < plan->pointers.n;
        i = bitmap_next(&plan->pointers, i + 1)) {
     struct site s = {.offset = i * x->word, .size = x->word, .kind = SITE_POINTER};
-    s.value = get_word(plan->image + s.offset, x->word);
+    s.value = get_word(plan->image + s.offset, x->form);
     if ((s.value & ADDRESS_MASK) > last || !look_at(o, x, &s))
       continue;
     bitmap_set(&plan->pointers, i, false);

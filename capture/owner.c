@@ -203,7 +203,7 @@ static char *name_for_policy(struct owners *o, const struct symbol *symbol)
 
 char *what_of(struct owners *o, const struct subject *s, uint64_t lo, uint64_t hi)
 {
-  const unsigned word = o->lib->word;
+  const unsigned word = o->lib->form.word;
   uint64_t end = (s->start + s->size + word - 1) / word * word, start;
   uintmax_t size = hi - lo;
   bool whole = lo >= s->start && hi <= end;

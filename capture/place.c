@@ -12,11 +12,11 @@ static void align_to(struct bytes *b, size_t n)
     put_bytes(b, "", 1);
 }
 
-static void put_pointer(struct bytes *b, unsigned word, uint64_t value)
+static void put_pointer(struct bytes *b, struct form form, uint64_t value)
 {
   unsigned char bytes[8];
-  put_word(bytes, word, value);
-  put_bytes(b, bytes, word);
+  put_word(bytes, form, value);
+  put_bytes(b, bytes, form.word);
 }
 
 static bool is_bound(const struct site *s)
@@ -53,9 +53,9 @@ static void find_stretches(struct stretches *out, const struct library *lib,
   const size_t n = (size_t)((skew + plan->size + PAGE - 1) / PAGE);
   unsigned char *written = xalloc(n);
   for (size_t i = bitmap_next(p, 0); i < p->n;) {
-    const size_t page = (skew + i * lib->word) / PAGE;
+    const size_t page = (skew + i * lib->form.word) / PAGE;
     written[page] = 1;
-    i = bitmap_next(p, ((page + 1) * PAGE - skew + lib->word - 1) / lib->word);
+    i = bitmap_next(p, ((page + 1) * PAGE - skew + lib->form.word - 1) / lib->form.word);
   }
   const size_t unit = lib->machine->largest_page ? lib->machine->largest_page / PAGE : 1;
   stretches_find(out, written, n, unit, lib->note.data / PAGE % unit);
@@ -77,13 +77,13 @@ static uint64_t bits_from(const struct bitmap *b, size_t i, size_t n)
 static void put_relr(struct table *t, const struct library *lib, const struct bitmap *p,
                      size_t from, size_t to)
 {
-  const size_t bits = 8 * lib->word - 1;
+  const size_t bits = 8 * lib->form.word - 1;
   for (size_t i = bitmap_next(p, from); i < to; i = bitmap_next(p, i)) {
-    put_pointer(&t->bytes, lib->word, lib->note.data + i++ * lib->word);
+    put_pointer(&t->bytes, lib->form, lib->note.data + i++ * lib->form.word);
     t->n_pointers++;
     for (uint64_t map; i < to && (map = bits_from(p, i, to - i < bits ? to - i : bits));
          i += bits) {
-      put_pointer(&t->bytes, lib->word, map << 1 | 1);
+      put_pointer(&t->bytes, lib->form, map << 1 | 1);
       t->n_pointers += (uint64_t)__builtin_popcountll(map);
     }
   }
@@ -99,7 +99,7 @@ static void place_pointers(struct table *t, const struct library *lib, const str
   for (size_t i = 0, word = 0; i < found.list.n; i++) {
     struct urf_stretch stretch = stretch_of(lib, plan, &found.list.at[i]);
     const uint64_t end = stretch.address + stretch.size - lib->note.data;
-    const size_t next = end < plan->size ? (size_t)end / lib->word : plan->pointers.n;
+    const size_t next = end < plan->size ? (size_t)end / lib->form.word : plan->pointers.n;
     const size_t before = t->bytes.n;
     put_relr(t, lib, &plan->pointers, word, next);
     word = next;
@@ -263,7 +263,7 @@ static void place_shadows(struct table *t, const struct library *lib, const stru
   f->shadows = t->shadows = t->bytes.n;
   f->n_shadows = t->shadowed.n;
   for (size_t i = 0; i < t->shadowed.n; i++)
-    put_pointer(&t->bytes, lib->word, (uint64_t)in_place.at[i]);
+    put_pointer(&t->bytes, lib->form, (uint64_t)in_place.at[i]);
   free(in_place.at);
 }
 
@@ -316,7 +316,7 @@ struct reader {
 
 static void read_plain(struct reader *r, uint64_t offset)
 {
-  const unsigned word = r->lib->word;
+  const unsigned word = r->lib->form.word;
   if (r->plan->size < word || offset > r->plan->size - word || offset % word)
     r->bad = true;
   else
@@ -325,7 +325,8 @@ static void read_plain(struct reader *r, uint64_t offset)
 
 static void read_pointer(struct reader *r, uint64_t offset, unsigned rotated)
 {
-  unsigned word = r->lib->word;
+  const struct form form = r->lib->form;
+  const unsigned word = form.word;
   if (r->plan->size < word || offset > r->plan->size - word) {
     r->bad = true;
     return;
@@ -334,16 +335,17 @@ static void read_pointer(struct reader *r, uint64_t offset, unsigned rotated)
       (struct site){.offset = offset,
                     .size = word,
                     .kind = SITE_POINTER,
-                    .value = rotate_left(get_word(r->plan->image + offset, word), word, rotated),
+                    .value = rotate_left(get_word(r->plan->image + offset, form), word, rotated),
                     .rotated = rotated};
 }
 
 static void read_pointers(struct reader *r)
 {
-  const unsigned word = r->lib->word;
+  const struct form form = r->lib->form;
+  const unsigned word = form.word;
   uint64_t next = 0;
   for (; r->end - r->at >= (ptrdiff_t)word; r->at += word) {
-    uint64_t entry = get_word(r->at, word);
+    uint64_t entry = get_word(r->at, form);
     if (!(entry & 1)) {
       read_plain(r, entry - r->lib->note.data);
       next = entry + word;
@@ -385,15 +387,15 @@ static void read_imports(struct reader *r)
     r->end = r->at + m.sites_size;
     while (r->at < r->end) {
       offset += read_uleb(r);
-      if (r->plan->size < r->lib->word || offset > r->plan->size - r->lib->word)
+      if (r->plan->size < r->lib->form.word || offset > r->plan->size - r->lib->form.word)
         r->bad = true;
       else
         *PUSH(&r->plan->sites) =
             (struct site){.offset = offset,
-                          .size = r->lib->word,
+                          .size = r->lib->form.word,
                           .kind = SITE_IMPORT,
                           .import = (size_t)i,
-                          .value = get_word(r->plan->image + offset, r->lib->word)};
+                          .value = get_word(r->plan->image + offset, r->lib->form)};
     }
   }
 }
@@ -416,7 +418,7 @@ void recipe_each(const char *recipe, size_t size,
 static void read_recipe_line(void *context, const char *word, const char *argument)
 {
   struct reader *r = context;
-  size_t offset = 0, size = r->lib->word;
+  size_t offset = 0, size = r->lib->form.word;
   int n = sscanf(argument, "%zx %zx", &offset, &size);
   static const struct {
     const char *word;
@@ -445,9 +447,9 @@ static void read_slots(struct reader *r)
   for (size_t i = 0; i < r->lib->slots.n; i++) {
     const struct slot *slot = &r->lib->slots.at[i];
     uint64_t offset = slot->address - r->lib->note.data;
-    if (r->plan->size < r->lib->word || offset > r->plan->size - r->lib->word)
+    if (r->plan->size < r->lib->form.word || offset > r->plan->size - r->lib->form.word)
       continue;
-    struct site s = {.offset = offset, .size = r->lib->word, .by_ldso = true};
+    struct site s = {.offset = offset, .size = r->lib->form.word, .by_ldso = true};
     if (slot->kind == SLOT_SYMBOL) {
       s.kind = SITE_IMPORT;
       s.import = r->plan->imports.n;
@@ -468,8 +470,8 @@ int place_read(struct plan *plan, struct library *frozen, struct error *e)
   const struct urf_note *note = &frozen->note;
   struct reader r = {.plan = plan, .lib = frozen};
   *plan = (struct plan){.size = frozen->region_size, .align = note->align};
-  bitmap_init(&plan->pointers, (plan->size + frozen->word - 1) / frozen->word);
-  plan_make_image(plan, frozen->word);
+  bitmap_init(&plan->pointers, (plan->size + frozen->form.word - 1) / frozen->form.word);
+  plan_make_image(plan, frozen->form);
   memcpy(plan->image, frozen->data, plan->size);
   free(frozen->data);
   frozen->data = NULL;
@@ -484,7 +486,7 @@ int place_read(struct plan *plan, struct library *frozen, struct error *e)
   r.end = r.at + note->rotated_size;
   for (uint64_t offset = 0; r.at < r.end;) {
     offset += read_uleb(&r);
-    read_pointer(&r, offset, (unsigned)read_uleb(&r) % (8 * frozen->word));
+    read_pointer(&r, offset, (unsigned)read_uleb(&r) % (8 * frozen->form.word));
   }
   read_imports(&r);
   recipe_each((const char *)frozen->table + note->recipe, note->recipe_size, read_recipe_line, &r);

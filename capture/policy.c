@@ -233,7 +233,7 @@ static const char *bind_range(struct policy_line *l, const struct target *t,
   if (end == start && !t->has_size)
     return "has no size in the symbol table; write SYMBOL+OFFSET:SIZE";
   if (end != start && end < hi)
-    room = (end + lib->word - 1) / lib->word * lib->word - start;
+    room = (end + lib->form.word - 1) / lib->form.word * lib->form.word - start;
   uint64_t size = t->has_size ? t->size : end - start - t->offset;
   if ((end != start && t->offset >= end - start) || t->offset >= room || size > room - t->offset)
     return "does not reach that far";
@@ -316,7 +316,7 @@ static char *bind_heap(struct policy_line *l, const struct target *t, const stru
 static bool is_in_slot(const struct library *lib, uint64_t address)
 {
   const size_t n = COUNT_BELOW(&lib->slots, address, address);
-  return n && address < lib->slots.at[n - 1].address + lib->word;
+  return n && address < lib->slots.at[n - 1].address + lib->form.word;
 }
 
 static bool cuts_slot(const struct policy_line *l, const struct library *lib)

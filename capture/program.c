@@ -17,12 +17,11 @@
 
 /* Where a file of 32 or 64 bits has what leads to its flags (gABI, ELF header and program header). */
 struct shape {
-  unsigned word;
   size_t phoff, phnum, size, offset, filesz;
 };
 #define SHAPE(BITS)                                                                                \
   {                                                                                                \
-    BITS / 8, offsetof(Elf##BITS##_Ehdr, e_phoff), offsetof(Elf##BITS##_Ehdr, e_phnum),            \
+    offsetof(Elf##BITS##_Ehdr, e_phoff), offsetof(Elf##BITS##_Ehdr, e_phnum),                      \
         sizeof(Elf##BITS##_Phdr), offsetof(Elf##BITS##_Phdr, p_offset),                            \
         offsetof(Elf##BITS##_Phdr, p_filesz)                                                       \
   }
@@ -32,21 +31,24 @@ static void clear_flag(unsigned char *bytes, size_t n)
 {
   static const struct shape narrow = SHAPE(32), wide = SHAPE(64);
   const struct shape *s = bytes[EI_CLASS] == ELFCLASS32 ? &narrow : &wide;
-  const unsigned char *p = bytes + get_word(bytes + s->phoff, s->word), *end;
+  const struct form form = elf_form(bytes[EI_CLASS], bytes[EI_DATA]), half = {4, form.swapped};
+  const unsigned char *p = bytes + get_word(bytes + s->phoff, form), *end;
   uint16_t phnum;
   memcpy(&phnum, bytes + s->phnum, sizeof phnum);
+  if (form.swapped)
+    phnum = __builtin_bswap16(phnum);
   end = p + phnum * s->size;
-  while (p < end && get_word(p, 4) != PT_DYNAMIC)
+  while (p < end && get_word(p, half) != PT_DYNAMIC)
     p += s->size;
   if (p >= end)
     return;
-  const uint64_t at = get_word(p + s->offset, s->word), size = get_word(p + s->filesz, s->word);
+  const uint64_t at = get_word(p + s->offset, form), size = get_word(p + s->filesz, form);
   if (at > n || size > n - at)
     return;
-  for (unsigned char *d = bytes + at, *last = d + size; last - d >= 2 * (int)s->word;
-       d += 2 * s->word)
-    if (get_word(d, s->word) == DT_FLAGS_1)
-      put_word(d + s->word, s->word, get_word(d + s->word, s->word) & ~(uint64_t)DF_1_PIE);
+  for (unsigned char *d = bytes + at, *last = d + size; last - d >= 2 * (int)form.word;
+       d += 2 * form.word)
+    if (get_word(d, form) == DT_FLAGS_1)
+      put_word(d + form.word, form, get_word(d + form.word, form) & ~(uint64_t)DF_1_PIE);
 }
 
 /* Next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there. */

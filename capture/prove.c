@@ -9,7 +9,7 @@ struct proof {
   const struct plan *plan;
   struct capture *c;
   bool thawed;
-  unsigned word;
+  struct form form;
   uint64_t *address;  /* of the imports in this process */
   struct mask right;  /* bytes that have been looked at, or need not be */
   struct cover keeps; /* of a live process */
@@ -34,8 +34,8 @@ static bool is_kept(const struct proof *p, size_t offset, size_t size)
 static void expect(struct proof *p, const struct site *s, uint64_t value)
 {
   unsigned char expected[8] = {0};
-  put_word(expected, p->word, value);
-  if (region_word(&p->c->region, s->offset) != get_word(expected, p->word))
+  put_word(expected, p->form, value);
+  if (region_word(&p->c->region, s->offset) != get_word(expected, p->form))
     add_bad(p, s->offset);
   mask_add(&p->right, s->offset, s->size);
 }
@@ -47,7 +47,8 @@ static void look_at(struct proof *p, const struct site *s)
   switch (s->kind) {
   case SITE_POINTER:
     expect(p, s,
-           rotate_left(s->value + p->c->bias, p->word, (8 * p->word - s->rotated) % (8 * p->word)));
+           rotate_left(s->value + p->c->bias, p->form.word,
+                       (8 * p->form.word - s->rotated) % (8 * p->form.word)));
     break;
   case SITE_IMPORT: {
     const struct import *m = &p->plan->imports.at[s->import];
@@ -119,7 +120,7 @@ static bool is_page_right(const struct proof *p, size_t at, const unsigned char 
   uint64_t differ = 0;
   for (size_t i = 0; i < REGION_PAGE / 8 / 64; i++)
     for (uint64_t map = bits[i], j = 0; j < 64; j++, map >>= 1, image += 8, page += 8)
-      differ |= get_word(page, 8) - (bias & -(map & 1)) - get_word(image, 8);
+      differ |= get_word(page, native(8)) - (bias & -(map & 1)) - get_word(image, native(8));
   return !differ;
 }
 
@@ -127,16 +128,16 @@ static bool is_page_right(const struct proof *p, size_t at, const unsigned char 
 static void look_at_pointers(struct proof *p, size_t at, size_t n, unsigned char *page)
 {
   const struct bitmap *b = &p->plan->pointers;
-  const unsigned word = p->word;
+  const unsigned word = p->form.word;
   for (size_t i = bitmap_next(b, at / word); i < b->n && i * word < at + n;
        i = bitmap_next(b, i + 1)) {
     const size_t offset = i * word;
-    const uint64_t value = get_word(p->plan->image + offset, word);
+    const uint64_t value = get_word(p->plan->image + offset, p->form);
     unsigned char expected[8];
-    put_word(expected, word, value + p->c->bias);
+    put_word(expected, p->form, value + p->c->bias);
     if (memcmp(page + (offset - at), expected, word) != 0 && !is_kept(p, offset, word))
       add_bad(p, offset);
-    put_word(page + (offset - at), word, value);
+    put_word(page + (offset - at), p->form, value);
   }
 }
 
@@ -145,21 +146,21 @@ static void look_at_page(struct proof *p, size_t at)
   const size_t n = p->plan->size - at < REGION_PAGE ? p->plan->size - at : REGION_PAGE;
   unsigned char room[REGION_PAGE] = {0}, copy[REGION_PAGE];
   const unsigned char *page = at < p->c->region.room ? region_page(&p->c->region, at, room) : room;
-  if (n == REGION_PAGE && p->word == 8 && !mask_touches(&p->right, at, n) &&
-      is_page_right(p, at, page))
+  if (n == REGION_PAGE && p->form.word == 8 && !p->form.swapped &&
+      !mask_touches(&p->right, at, n) && is_page_right(p, at, page))
     return;
   memcpy(copy, page, n);
   look_at_pointers(p, at, n, copy);
   mask_page(&p->right, at, n, copy, p->plan->image + at);
-  for (size_t i = 0; i < n; i += p->word)
-    if (memcmp(copy + i, p->plan->image + at + i, n - i < p->word ? n - i : p->word) != 0)
+  for (size_t i = 0; i < n; i += p->form.word)
+    if (memcmp(copy + i, p->plan->image + at + i, n - i < p->form.word ? n - i : p->form.word) != 0)
       add_bad(p, at + i);
 }
 
 size_t prove(const struct plan *plan, struct capture *c, bool thawed, size_t *bad, size_t cap)
 {
   struct proof p = {
-      .plan = plan, .c = c, .thawed = thawed, .word = c->lib->word, .bad = bad, .cap = cap};
+      .plan = plan, .c = c, .thawed = thawed, .form = c->lib->form, .bad = bad, .cap = cap};
   find_imports(&p);
   for (size_t i = 0; i < plan->keeps.n && !thawed; i++) {
     cover_add(&p.keeps, plan->keeps.at[i].offset, plan->keeps.at[i].size, i);
@@ -202,8 +203,8 @@ size_t prove_links(const struct capture *live, const struct capture *frozen, uin
   const struct library *lib = live->lib;
   size_t i = 0;
   while (i < lib->links.n &&
-         same_place(live, frozen, get_word(a + (lib->links.at[i] - first), lib->word),
-                    get_word(b + (lib->links.at[i] - first), lib->word)))
+         same_place(live, frozen, get_word(a + (lib->links.at[i] - first), lib->form),
+                    get_word(b + (lib->links.at[i] - first), lib->form)))
     i++;
   return i;
 }

@@ -44,7 +44,7 @@ static int read_image(struct reader *r)
                 path);
   lib->moves = r->f.ehdr.e_type == ET_DYN;
   lib->machine = r->f.machine;
-  lib->word = (unsigned)gelf_fsize(r->f.elf, ELF_T_ADDR, 1, EV_CURRENT);
+  lib->form = machine_form(lib->machine);
   lib->file_size = r->f.size;
   lib->lo = UINT64_MAX;
   for (size_t i = 0; i < r->f.n_segments; i++) {
@@ -219,7 +219,7 @@ static bool is_import(const struct library *lib, uint64_t offset)
   memcpy(&m, lib->table + offset, sizeof m);
   return is_text(lib, m.name) && is_text(lib, m.version) && is_text(lib, m.module) &&
          m.kind < URF_IMPORT_KINDS &&
-         (!m.slot || is_inside(m.slot - lib->lo, lib->word, lib->note.data - lib->lo)) &&
+         (!m.slot || is_inside(m.slot - lib->lo, lib->form.word, lib->note.data - lib->lo)) &&
          is_inside(m.sites, m.sites_size, lib->note.table_size);
 }
 
@@ -237,8 +237,8 @@ static bool is_stretch(const struct library *lib, uint64_t offset, uint64_t *rel
   memcpy(&s, lib->table + offset, sizeof s);
   *relr += s.relr_size;
   const uint64_t pages = (lib->region_size + 4095) & ~(uint64_t)4095;
-  return s.address >= lib->note.data && s.way <= URF_COPY && s.size >= lib->word &&
-         s.relr_size % lib->word == 0 && s.relr_size <= lib->note.relr_size &&
+  return s.address >= lib->note.data && s.way <= URF_COPY && s.size >= lib->form.word &&
+         s.relr_size % lib->form.word == 0 && s.relr_size <= lib->note.relr_size &&
          is_inside(s.address - lib->note.data, s.size, pages);
 }
 
@@ -248,7 +248,7 @@ static int check_table(const struct reader *r)
   const struct library *lib = r->lib;
   const struct urf_note *n = &lib->note;
   const uint64_t size = n->table_size;
-  if (!is_inside(n->relr, n->relr_size, size) || n->relr_size % lib->word ||
+  if (!is_inside(n->relr, n->relr_size, size) || n->relr_size % lib->form.word ||
       !is_inside(n->odd, n->odd_size, size) || !is_inside(n->rotated, n->rotated_size, size) ||
       !is_inside(n->origin, n->origin_size, size) || !is_inside(n->recipe, n->recipe_size, size) ||
       !array_inside(n->imports, n->n_imports, sizeof(struct urf_import), size) ||

@@ -32,7 +32,7 @@ static bool read_sites(struct origin_data *d, const unsigned char *at, const uns
     if (!get_uleb(&at, end, &distance) || distance > d->n)
       return false;
     offset += distance;
-    if (offset > d->n || d->n - offset < d->word)
+    if (offset > d->n || d->n - offset < d->form.word)
       return false;
     *PUSH(&d->relative) = (size_t)offset;
   }
@@ -71,7 +71,7 @@ bool rebuild_data(struct rebuild *r)
   for (size_t i = 0; i < r->n_moved; i++) {
     const size_t at = r->data.relative.at[i];
     r->moved[i] =
-        (struct moved){r->lib->note.data + at, get_word(r->data.bytes + at, r->lib->word), false};
+        (struct moved){r->lib->note.data + at, get_word(r->data.bytes + at, r->lib->form), false};
   }
   return true;
 }
@@ -93,22 +93,23 @@ static void put_data(struct rebuild *r)
 
 /* tables */
 
-void rebuild_read_entries(struct entry *out, size_t n, const unsigned char *from, unsigned word)
+void rebuild_read_entries(struct entry *out, size_t n, const unsigned char *from, struct form form)
 {
+  const unsigned word = form.word;
   for (size_t i = 0; i < n; i++, from += 3 * word)
-    out[i] = (struct entry){get_word(from, word), get_word(from + word, word),
-                            get_word(from + 2 * word, word)};
+    out[i] = (struct entry){get_word(from, form), get_word(from + word, form),
+                            get_word(from + 2 * word, form)};
 }
 
 struct entry *rebuild_left(const struct rebuild *r)
 {
-  const unsigned word = r->lib->word;
+  const unsigned word = r->lib->form.word;
   const uint64_t n = r->origin.n_left;
   const unsigned char *at = n < r->size ? find(r, r->origin.rela, n * 3 * word) : NULL;
   if (!at)
     return NULL;
   struct entry *left = xalloc((size_t)n * sizeof *left);
-  rebuild_read_entries(left, (size_t)n, at, word);
+  rebuild_read_entries(left, (size_t)n, at, r->lib->form);
   for (size_t i = 0; i < n; i++) { /* see struct urf_fallback */
     const uint64_t shadow = left[i].offset - r->shadows;
     if (shadow % word == 0 && shadow / word < r->n_shadowed)
@@ -119,12 +120,13 @@ struct entry *rebuild_left(const struct rebuild *r)
 
 static bool put_entries(struct rebuild *r, const struct entry *entries, size_t n)
 {
-  const unsigned word = r->lib->word;
+  const struct form form = r->lib->form;
+  const unsigned word = form.word;
   unsigned char *to = find(r, r->origin.rela, n * 3 * word);
   for (size_t i = 0; to && i < n; i++, to += 3 * word) {
-    put_word(to, word, entries[i].offset);
-    put_word(to + word, word, entries[i].info);
-    put_word(to + 2 * word, word, entries[i].addend);
+    put_word(to, form, entries[i].offset);
+    put_word(to + word, form, entries[i].info);
+    put_word(to + 2 * word, form, entries[i].addend);
   }
   return to != NULL;
 }
@@ -134,7 +136,7 @@ static bool put_rela(struct rebuild *r)
   const struct urf_origin *o = &r->origin;
   const unsigned char *list = find_list(r, o->entries, o->entries_size);
   struct entry *left = list ? rebuild_left(r) : NULL;
-  const size_t room = r->size / (3 * r->lib->word);
+  const size_t room = r->size / (3 * r->lib->form.word);
   struct entry *all = xalloc(room * sizeof *all);
   size_t n;
   const bool ok =
@@ -151,9 +153,9 @@ static bool put_rela(struct rebuild *r)
 static void clear_words(struct rebuild *r)
 {
   for (size_t i = 0; i < r->n_moved; i++) {
-    unsigned char *at = find(r, r->moved[i].address, r->lib->word);
+    unsigned char *at = find(r, r->moved[i].address, r->lib->form.word);
     if (at && r->moved[i].listed)
-      memset(at, 0, r->lib->word);
+      memset(at, 0, r->lib->form.word);
   }
 }
 
@@ -171,12 +173,12 @@ static bool put_relr(struct rebuild *r)
   const unsigned char *left = find(r, o->relr, o->relr_left);
   if (!left)
     return false;
-  relr_unpack(&all, left, (size_t)o->relr_left, r->lib->word);
+  relr_unpack(&all, left, (size_t)o->relr_left, r->lib->form);
   for (size_t i = 0; i < r->n_moved; i++)
     if (!r->moved[i].listed)
       *PUSH(&all) = r->moved[i].address;
   sort(all.at, all.n, sizeof *all.at, by_address);
-  relr_pack(&out, all.at, all.n, r->lib->word);
+  relr_pack(&out, all.at, all.n, r->lib->form);
   unsigned char *to = find(r, o->relr, out.n);
   if (to && out.n)
     memcpy(to, out.at, out.n);

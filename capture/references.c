@@ -179,20 +179,20 @@ static void add_relr_slot(struct library *lib, uint64_t address)
 {
   struct slot *s = add_slot(lib, address, SLOT_RELATIVE);
   const uint64_t offset = address - lib->note.data;
-  if (s && lib->data_size >= lib->word && offset <= lib->data_size - lib->word)
-    s->addend = (int64_t)get_word(lib->data + offset, lib->word);
+  if (s && lib->data_size >= lib->form.word && offset <= lib->data_size - lib->form.word)
+    s->addend = (int64_t)get_word(lib->data + offset, lib->form);
 }
 
 /* RELR (gABI): an address, or a bitmap of the words behind the last one. */
 static int read_relr(struct elf_file *f, struct library *lib)
 {
-  const unsigned word = lib->word;
+  const unsigned word = lib->form.word;
   Elf_Data *table;
   uint64_t next = 0;
   if (file_table(f, DT_RELR, DT_RELRSZ, ELF_T_ADDR, &table))
     return -1;
   for (size_t i = 0; table && i < table->d_size / word; i++) {
-    uint64_t entry = get_word((const char *)table->d_buf + i * word, word);
+    uint64_t entry = get_word((const char *)table->d_buf + i * word, native(word));
     if (!(entry & 1)) {
       add_relr_slot(lib, entry);
       next = entry + word;

@@ -24,9 +24,10 @@ static void list_plain(struct roots *r, const struct plan *plan, size_t from, si
 {
   const struct library *lib = r->owners->lib;
   const struct bitmap *p = &plan->pointers;
-  for (size_t i = bitmap_next(p, (from + lib->word - 1) / lib->word);
-       i < p->n && i * lib->word < to; i = bitmap_next(p, i + 1))
-    add_edge(r, lib->note.data + i * lib->word, get_word(plan->image + i * lib->word, lib->word));
+  for (size_t i = bitmap_next(p, (from + lib->form.word - 1) / lib->form.word);
+       i < p->n && i * lib->form.word < to; i = bitmap_next(p, i + 1))
+    add_edge(r, lib->note.data + i * lib->form.word,
+             get_word(plan->image + i * lib->form.word, lib->form));
 }
 
 /* Pointers, other sites and findings, all of which are sorted, in one list. */

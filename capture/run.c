@@ -550,9 +550,9 @@ struct process *process_start(const struct options *o, const struct library *lib
   p->doing = xstrdup("loading it");
   p->displaced = (struct displacement){.setting = *s,
                                        .fixed = o->fixed ? lib->preferred : 0,
-                                       .narrow = lib->word == 4 && !o->runner,
+                                       .narrow = lib->form.word == 4 && !o->runner,
                                        .emulated = o->runner != NULL,
-                                       .guests = {.wanted = lib->word == 4 && o->runner},
+                                       .guests = {.wanted = lib->form.word == 4 && o->runner},
                                        .library = p->path,
                                        .reserved = lib->hi - lib->preferred + lib->align,
                                        .image = lib->hi - lib->preferred};

@@ -128,8 +128,8 @@ static void answer_random_pieces(int pid, struct user_regs_struct *regs, struct 
     unsigned char piece[16]; /* struct iovec */
     long n = -EFAULT;
     if (child_read(pid, regs->REG_ARG2 + i * 2 * word, piece, 2 * word)) {
-      const uint64_t size = get_word(piece + word, word);
-      n = give_random(pid, get_word(piece, word), size < AT_MOST ? size : AT_MOST, d);
+      const uint64_t size = get_word(piece + word, native(word));
+      n = give_random(pid, get_word(piece, native(word)), size < AT_MOST ? size : AT_MOST, d);
     }
     if (n < 0) {
       done = done ? done : n;

@@ -57,12 +57,12 @@ static void count_pages(struct counts *n, const struct summary *s)
   unsigned char *page = xalloc(pages);
   for (size_t i = bitmap_next(&plan->pointers, 0); i < plan->pointers.n;
        i = bitmap_next(&plan->pointers, i + 1))
-    mark(page, pages, by + i * lib->word, lib->word);
+    mark(page, pages, by + i * lib->form.word, lib->form.word);
   for (size_t i = 0; i < plan->sites.n; i++)
     if (plan->sites.at[i].kind == SITE_POINTER || plan->sites.at[i].kind == SITE_IMPORT)
-      mark(page, pages, by + plan->sites.at[i].offset, lib->word);
+      mark(page, pages, by + plan->sites.at[i].offset, lib->form.word);
   for (size_t i = 0; i < lib->slots.n; i++)
-    mark(page, pages, lib->slots.at[i].address - base, lib->word);
+    mark(page, pages, lib->slots.at[i].address - base, lib->form.word);
   for (size_t i = 0; i < pages; i++) {
     n->pages += page[i];
     n->heap_pages += i >= (lib->note.heap - base) / PAGE ? page[i] : 0;

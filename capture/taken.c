@@ -55,7 +55,7 @@ static int region_start(struct capture *c, const struct region *first, struct er
     return -1;
   if (c->size > room)
     return capture_unexpected(c->lib, "the heap ends behind its reserve", e);
-  if (region_init(&c->region, first, room, c->lib->word))
+  if (region_init(&c->region, first, room, c->lib->form))
     return fail_errno(e, c->lib->path, "no memory for a copy of its region");
   c->region.bias = c->bias;
   if (first)

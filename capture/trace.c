@@ -381,7 +381,7 @@ static void call_ends(int pid, struct displacement *d)
 static uint64_t word_at(int pid, uint64_t at, unsigned word)
 {
   unsigned char bytes[8] = {0};
-  return child_read(pid, at, bytes, word) ? get_word(bytes, word) : 0;
+  return child_read(pid, at, bytes, word) ? get_word(bytes, native(word)) : 0;
 }
 
 /* The auxiliary vector, which follows arguments and environment on the stack of a program that begins

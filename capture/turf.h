@@ -37,8 +37,8 @@ struct region {
   unsigned char *own;         /* room bytes; pages of another kind have no memory here */
   unsigned char *kind;        /* enum page_kind, per page; NULL in the first */
   size_t room;                /* whole pages */
-  unsigned word;              /* bytes of a pointer */
-  uint64_t bias;              /* that the library had */
+  struct form form;
+  uint64_t bias; /* that the library had */
   uint64_t from, size, by;
   const struct bitmap
       *pointers;              /* of a first: which words move, by number; NULL: see region_moved */
@@ -46,7 +46,7 @@ struct region {
 };
 
 /* All zero; first may be NULL.  -1 and errno when there are no addresses for it. */
-int region_init(struct region *g, const struct region *first, size_t room, unsigned word);
+int region_init(struct region *g, const struct region *first, size_t room, struct form form);
 void region_free(struct region *g);
 /* Where the first run's words that lead to [from, from + size] (run-time), or its pointers, have moved by so
  * much. */
@@ -306,7 +306,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
               struct policy *policy);
 void plan_free(struct plan *plan);
 /* Of plan->size bytes, all zero. */
-void plan_make_image(struct plan *plan, unsigned word);
+void plan_make_image(struct plan *plan, struct form form);
 /* Sites by offset. */
 void plan_sort(struct plan *plan);
 /* A mapping that init made at an address of its choice: it is at the same place in every run, and

@@ -115,20 +115,41 @@ bool get_uleb(const unsigned char **at, const unsigned char *end, uint64_t *n);
 /* Copies to memory that is all zero, and leaves pages alone that shall be zero. */
 void copy_sparse(unsigned char *to, const unsigned char *from, size_t n);
 
-/* A pointer of the file's machine, of word bytes, at any address. */
-static inline uint64_t get_word(const void *p, unsigned word)
+/* How a machine has its pointers: so many bytes, in this machine's order or the other one. */
+struct form {
+  unsigned word;
+  bool swapped;
+};
+
+static inline bool is_big(struct form form)
+{
+  return form.swapped != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
+/* Words of processes of this machine, and of what libelf has converted. */
+static inline struct form native(unsigned word)
+{
+  return (struct form){word, false};
+}
+
+/* A pointer at any address. */
+static inline uint64_t get_word(const void *p, struct form form)
 {
   uint32_t half;
   uint64_t whole;
-  if (word == sizeof half)
-    return memcpy(&half, p, sizeof half), half;
-  return memcpy(&whole, p, sizeof whole), whole;
+  if (form.word == sizeof half)
+    return memcpy(&half, p, sizeof half), form.swapped ? __builtin_bswap32(half) : half;
+  return memcpy(&whole, p, sizeof whole), form.swapped ? __builtin_bswap64(whole) : whole;
 }
 
-static inline void put_word(void *p, unsigned word, uint64_t value)
+static inline void put_word(void *p, struct form form, uint64_t value)
 {
   uint32_t half = (uint32_t)value;
-  if (word == sizeof half)
+  if (form.swapped) {
+    half = __builtin_bswap32(half);
+    value = __builtin_bswap64(value);
+  }
+  if (form.word == sizeof half)
     memcpy(p, &half, sizeof half);
   else
     memcpy(p, &value, sizeof value);

@@ -73,10 +73,10 @@ bool comes_by_itself(const struct finding *f);
 /* Whether bytes have changed as the time does in so many nanoseconds: as a number in a usual unit, or in
  * one digit.  As they were counts. */
 bool goes_with_clock(const unsigned char *from, const unsigned char *to, size_t size,
-                     uint64_t passed);
+                     uint64_t passed, struct form form);
 /* Whether the n bytes of the region (of that size) at the offset are that number, or part of its digits. */
 bool is_number_at(const unsigned char *region, size_t size, size_t offset, size_t n,
-                  uint64_t number);
+                  uint64_t number, struct form form);
 
 /* unwritten.c */
 

@@ -78,7 +78,7 @@ struct origin_pointer {
 };
 
 struct origin_data {
-  unsigned word;
+  struct form form;
   size_t n, limit;            /* bytes; those in .data, of which the frozen library has others */
   unsigned char *bytes, *how; /* as they were; whether they have changed, for changes.c only */
   LIST(struct origin_pointer) pointers; /* of the frozen library */
@@ -135,9 +135,9 @@ struct addresses {
 };
 
 /* Appends those that a table of n bytes has, in its order. */
-void relr_unpack(struct addresses *out, const unsigned char *table, size_t n, unsigned word);
+void relr_unpack(struct addresses *out, const unsigned char *table, size_t n, struct form form);
 /* Of addresses in order, as tightly as it goes; *out is empty. */
-void relr_pack(struct bytes *out, const uint64_t *addresses, size_t n, unsigned word);
+void relr_pack(struct bytes *out, const uint64_t *addresses, size_t n, struct form form);
 
 /* rebuild.c: all of the input that follows from the frozen library */
 
@@ -166,7 +166,7 @@ bool rebuild_data(struct rebuild *r);
 /* The entries that are left, as they were; owned by the caller.  NULL when they are not in the file. */
 struct entry *rebuild_left(const struct rebuild *r);
 /* n entries of a file. */
-void rebuild_read_entries(struct entry *out, size_t n, const unsigned char *from, unsigned word);
+void rebuild_read_entries(struct entry *out, size_t n, const unsigned char *from, struct form form);
 /* Puts initialised data and tables.  False when the table is damaged. */
 bool rebuild_rest(struct rebuild *r);
 /* Of what rebuild_data has set. */

@@ -59,18 +59,19 @@ void plan_sort(struct plan *plan)
 
 static bool counts(uint64_t from, uint64_t to, size_t size, uint64_t passed)
 {
-  return goes_with_clock((unsigned char *)&from, (unsigned char *)&to, size, passed);
+  return goes_with_clock((unsigned char *)&from, (unsigned char *)&to, size, passed, native(8));
 }
 
 static bool counts_double(double from, double to, uint64_t passed)
 {
-  return goes_with_clock((unsigned char *)&from, (unsigned char *)&to, sizeof from, passed);
+  return goes_with_clock((unsigned char *)&from, (unsigned char *)&to, sizeof from, passed,
+                         native(8));
 }
 
 static bool counts_text(const char *from, const char *to, uint64_t passed)
 {
   return goes_with_clock((const unsigned char *)from, (const unsigned char *)to, strlen(from),
-                         passed);
+                         passed, native(8));
 }
 
 static void test_numbers(void)
@@ -112,21 +113,23 @@ static void test_ids(void)
 {
   unsigned char region[64] = "/run/x.4711.pid";
   const size_t size = sizeof region, at = 7;
-  CHECK(is_number_at(region, size, at, 4, 4711));
-  CHECK(is_number_at(region, size, at + 1, 2, 4711)); /* what differs of it */
-  CHECK(!is_number_at(region, size, at, 4, 471));
-  CHECK(!is_number_at(region, size, at, 4, 11));
-  CHECK(!is_number_at(region, size, at, 4, 0));
-  CHECK(!is_number_at(region, size, 0, 4, 4711));
+  CHECK(is_number_at(region, size, at, 4, 4711, native(8)));
+  CHECK(is_number_at(region, size, at + 1, 2, 4711, native(8))); /* what differs of it */
+  CHECK(!is_number_at(region, size, at, 4, 471, native(8)));
+  CHECK(!is_number_at(region, size, at, 4, 11, native(8)));
+  CHECK(!is_number_at(region, size, at, 4, 0, native(8)));
+  CHECK(!is_number_at(region, size, 0, 4, 4711, native(8)));
   memset(region, '7', sizeof region); /* to the end of the region */
-  CHECK(!is_number_at(region, size, 56, 8, 77777777));
+  CHECK(!is_number_at(region, size, 56, 8, 77777777, native(8)));
   memset(region, 0, sizeof region);
   region[16] = 0x67, region[17] = 0x12;
-  CHECK(is_number_at(region, size, 16, 4, 0x1267) && is_number_at(region, size, 16, 8, 0x1267));
-  CHECK(!is_number_at(region, size, 16, 4, 0x1268));
-  CHECK(!is_number_at(region, size, 16, 2, 0x1267));
+  CHECK(is_number_at(region, size, 16, 4, 0x1267, native(8)) &&
+        is_number_at(region, size, 16, 8, 0x1267, native(8)));
+  CHECK(!is_number_at(region, size, 16, 4, 0x1268, native(8)));
+  CHECK(!is_number_at(region, size, 16, 2, 0x1267, native(8)));
   region[20] = 1;
-  CHECK(is_number_at(region, size, 16, 4, 0x1267) && !is_number_at(region, size, 16, 8, 0x1267));
+  CHECK(is_number_at(region, size, 16, 4, 0x1267, native(8)) &&
+        !is_number_at(region, size, 16, 8, 0x1267, native(8)));
 }
 
 int main(void)

@@ -223,7 +223,7 @@ static void run(const struct urf_layout *layout)
 static struct urf_layout *learn(struct left *left)
 {
   const struct library lib = {
-      .word = 8, .lo = 0, .hi = HEAP + RESERVE, .note = {.data = HEAP, .heap = HEAP}};
+      .form = {8, false}, .lo = 0, .hi = HEAP + RESERVE, .note = {.data = HEAP, .heap = HEAP}};
   struct capture c = {
       .lib = &lib, .bias = (uint64_t)area - HEAP, .size = heap.top - (uintptr_t)area};
   struct bytes out = {0};

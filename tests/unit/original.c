@@ -22,7 +22,7 @@ static void forget(void)
   free(plan.sites.at);
   free(plan.pointers.at);
   free(plan.image);
-  lib = (struct library){.word = WORD, .data = in_file};
+  lib = (struct library){.form = {WORD, false}, .data = in_file};
   plan = (struct plan){0};
 }
 
@@ -88,23 +88,24 @@ static void test_load(const struct origin_data *d, const struct urf_common *comm
   memcpy(wanted, was, SIZE);
   for (size_t i = 0; i < lib.slots.n; i++) {
     unsigned char *word = wanted + (lib.slots.at[i].address - DATA);
-    put_word(word, WORD, get_word(word, WORD) + bias);
+    put_word(word, native(WORD), get_word(word, native(WORD)) + bias);
   }
   origin_data_init(&load, &plan, &lib, SIZE);
   memcpy(load.bytes, plan.image, SIZE);
   for (size_t i = bitmap_next(&plan.pointers, 0); i < WORDS; i = bitmap_next(&plan.pointers, i + 1))
-    put_word(load.bytes + i * WORD, WORD, get_word(load.bytes + i * WORD, WORD) + bias);
+    put_word(load.bytes + i * WORD, native(WORD),
+             get_word(load.bytes + i * WORD, native(WORD)) + bias);
   for (size_t i = 0; i < plan.sites.n; i++) {
     const unsigned turn = plan.sites.at[i].rotated, back = (64 - turn) % 64;
     unsigned char *word = load.bytes + plan.sites.at[i].offset;
-    put_word(word, WORD,
-             rotate_left(rotate_left(get_word(word, WORD), WORD, turn) + bias, WORD, back));
+    put_word(word, native(WORD),
+             rotate_left(rotate_left(get_word(word, native(WORD)), WORD, turn) + bias, WORD, back));
   }
   memset(load.bytes + load.limit, 0, SIZE - load.limit);
   MUST(origin_data_unpack(&load, common, n, words->at, words->at + words->n));
   for (size_t i = 0; i < d->relative.n; i++) {
     unsigned char *word = load.bytes + d->relative.at[i];
-    put_word(word, WORD, get_word(word, WORD) + bias);
+    put_word(word, native(WORD), get_word(word, native(WORD)) + bias);
   }
   MUST(memcmp(load.bytes, wanted, SIZE) == 0);
   origin_data_free(&load);
@@ -201,8 +202,8 @@ static void test_relr(void)
   struct bytes table = {0};
   for (uint64_t at = DATA, n = draw(500); n--; at += 8 * (1 + draw(draw(9) ? 3 : 200)))
     *PUSH(&all) = at;
-  relr_pack(&table, all.at, all.n, WORD);
-  relr_unpack(&back, table.at, table.n, WORD);
+  relr_pack(&table, all.at, all.n, native(WORD));
+  relr_unpack(&back, table.at, table.n, native(WORD));
   MUST(back.n == all.n && (!all.n || memcmp(back.at, all.at, all.n * sizeof *all.at) == 0));
   free(all.at);
   free(back.at);

@@ -62,7 +62,7 @@ const struct symbol *library_symbol(const struct library *l, uint64_t address)
 static void start(void)
 {
   lib.path = (char *)"lib.so";
-  lib.word = 8;
+  lib.form = native(8);
   lib.note.data = DATA;
   lib.note.bss = BSS;
   lib.note.heap = HEAP;
@@ -70,7 +70,7 @@ static void start(void)
   lib.symbols.at = symbols;
   lib.symbols.n = sizeof symbols / sizeof *symbols;
   run.lib = &lib;
-  CHECK(!region_init(&run.region, NULL, SIZE, 8));
+  CHECK(!region_init(&run.region, NULL, SIZE, native(8)));
   run.size = SIZE;
   run.blocks.at = blocks;
   run.blocks.n = sizeof blocks / sizeof *blocks;
@@ -364,7 +364,7 @@ static void test_suggest(void)
   size_t n;
   for (size_t i = 0; i < sizeof found / sizeof *found; i++)
     *PUSH(&plan.findings) = found[i];
-  CHECK(!region_init(&runs[1].region, NULL, SIZE, 8));
+  CHECK(!region_init(&runs[1].region, NULL, SIZE, native(8)));
   runs[0].region.own[HEAP - DATA + 0x1d] = 1; /* the upper half of a number */
   runs[1].region.own[HEAP - DATA + 0x1d] = 1;
   runs[1].region.own[8] = runs[1].region.own[HEAP - DATA + 0x18] = 7;
