@@ -34,6 +34,8 @@ void code_find(const struct code *c, const struct machine *m, struct offsets *li
          at += step) {
       uint32_t code = 0;
       memcpy(&code, c->at + at, wide);
+      if (machine_form(m).swapped)
+        code = __builtin_bswap32(code);
       if ((code & m->asks.mask) == m->asks.value)
         *PUSH(&list->list) = at;
     }

@@ -320,19 +320,22 @@ static int write_all(int fd, const struct bytes *bytes)
   return 0;
 }
 
-int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e)
+int layout_new(struct layout **layout, struct bytes *bytes, struct form form, struct error *e)
 {
   struct layout *l = xalloc(sizeof *l);
   l->size = bytes->n;
   l->map = MAP_FAILED;
   l->fd = memfd_create("layout", MFD_CLOEXEC);
+  order_turn(form, RECORD_NUMBER, bytes->at, bytes->n / sizeof(uint64_t));
   if (l->fd >= 0 && !write_all(l->fd, bytes))
-    l->map = mmap(NULL, l->size, PROT_READ, MAP_SHARED, l->fd, 0);
+    l->map = form.swapped ? mmap(NULL, l->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, l->fd, 0)
+                          : mmap(NULL, l->size, PROT_READ, MAP_SHARED, l->fd, 0);
   if (l->map == MAP_FAILED) {
     fail_errno(e, "the layout of the heap", "cannot be handed on");
     layout_free(l);
     return -1;
   }
+  order_turn(form, RECORD_NUMBER, l->map, l->size / sizeof(uint64_t));
   layout_free(*layout);
   *layout = l;
   return 0;

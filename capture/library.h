@@ -101,7 +101,8 @@ struct library {
   uint64_t region_size;
   unsigned char *data; /* the file's bytes from note.data to data_size */
   size_t data_size;
-  unsigned char *table;        /* of a frozen file: note.table_size bytes, else NULL */
+  unsigned char *table; /* of a frozen file: note.table_size bytes, else NULL; but for words in this
+                                * machine's order */
   LIST(struct symbol) symbols; /* defined in the region or code, by address, one per address */
   LIST(struct need) needs;     /* undefined dynamic symbols (not TLS), in order of strcmp */
   LIST(uint64_t) links;    /* words outside the region that the dynamic linker fills, by address */

@@ -152,6 +152,7 @@ int library_complete(const struct library *lib, char **temporary, struct error *
     result = file_damaged(&f, "the place of .note.urf");
   if (!result) {
     memcpy(bytes + offset, &lib->note, sizeof lib->note);
+    order_turn(lib->form, RECORD_NOTE, bytes + offset, 1);
     result = file_beside(lib->file, bytes, (size_t)f.size, st.st_mode & 0777, temporary, e);
   }
   file_close(&f);

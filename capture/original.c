@@ -219,7 +219,7 @@ int write_tail(struct writer *w)
   put_bytes(&w->tail, &none, sizeof none);
   int result = put_data(w, &r.origin) || put_rest(w, &r) ? -1 : 0;
   pad(&w->tail);
-  write_store(w->tail.at + w->origin, &r.origin, sizeof r.origin);
+  memcpy(w->tail.at + w->origin, &r.origin, sizeof r.origin);
   rebuild_free(&r);
   free(r.out);
   return result;
@@ -332,7 +332,7 @@ static int read_origin(struct original *o)
   const uint64_t size = note->table_size;
   if (!o->frozen->table || note->origin > size || size - note->origin < sizeof o->origin)
     return changed(o);
-  write_store(&o->origin, o->frozen->table + note->origin, sizeof o->origin);
+  memcpy(&o->origin, o->frozen->table + note->origin, sizeof o->origin);
   if (o->origin.pieces > size || o->origin.pieces_size > size - o->origin.pieces)
     return changed(o);
   o->now = read_segments(o->file, o->file_size, &o->n_now);
@@ -377,7 +377,7 @@ static void read_shadows(const struct original *o, struct rebuild *r, struct add
   uint64_t address = note->data, distance;
   if (!note->fallback)
     return;
-  write_store(&f, table + note->fallback, sizeof f);
+  memcpy(&f, table + note->fallback, sizeof f);
   if (f.sites > note->table_size || f.sites_size > note->table_size - f.sites)
     return;
   for (const unsigned char *at = table + f.sites, *end = at + f.sites_size;

@@ -81,6 +81,10 @@ static int scan_notes(struct reader *r, Elf_Data *notes)
                   "this turf's",
                   r->f.path);
     memcpy(&r->found, start + at, sizeof r->found);
+    order_turn(machine_form(r->f.machine), RECORD_NOTE, &r->found, 1);
+    r->found.namesz = n.n_namesz; /* these have been converted */
+    r->found.descsz = n.n_descsz;
+    r->found.type = n.n_type;
     r->has_note = true;
   }
   return 0;
@@ -173,6 +177,7 @@ static int read_note(struct reader *r)
     return damaged_note(r, "its own address");
   if (file_read(&r->f, offset, n, sizeof *n))
     return -1;
+  order_turn(r->lib->form, RECORD_NOTE, n, 1);
   if (r->lib->unscripted)
     *n = r->found;
   if (memcmp(n, &r->found, sizeof *n) != 0)
@@ -284,6 +289,7 @@ static int read_table(struct reader *r)
   lib->table = xalloc((size_t)n->table_size);
   if (n->table_size && file_read(&r->f, offset, lib->table, (size_t)n->table_size))
     return -1;
+  order_turn_table(lib->form, lib->table, n, false);
   return check_table(r);
 }
 

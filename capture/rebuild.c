@@ -52,7 +52,7 @@ static bool read_lists(struct rebuild *r)
   if (!list)
     return false;
   if (size)
-    write_store(common, list, size);
+    memcpy(common, list, size);
   return origin_data_unpack(&r->data, common, (size_t)o->n_common, words, words + o->words_size) &&
          read_sites(&r->data, sites, sites + o->relative_size);
 }

@@ -94,7 +94,7 @@ static bool learn_more(struct work *w, const struct capture *c, struct error *e)
   bool more = layout_make(&bytes, &left, c, w->layout);
   if (more)
     w->left = left;
-  more = more && !layout_new(&w->layout, &bytes, e);
+  more = more && !layout_new(&w->layout, &bytes, w->lib.form, e);
   w->lessons += more;
   free(bytes.at);
   return more;
@@ -175,7 +175,7 @@ int learn(struct work *w, const char *path, struct error *e)
   if (!status && !layout_make(&bytes, &w->left, &c, NULL) && !w->plain)
     w->plain = xstrdup("its heap has blocks that nobody has asked for");
   if (!status && !w->plain)
-    status = layout_new(&w->layout, &bytes, e);
+    status = layout_new(&w->layout, &bytes, w->lib.form, e);
   free(bytes.at);
   w->used = c.used;
   w->size = c.size;

@@ -156,6 +156,7 @@ static int take_records(struct capture *c, uint64_t address, uint64_t n,
   for (uint64_t at = 0; at < n && !status; at += AT_ONCE) {
     const size_t part = n - at < AT_ONCE ? (size_t)(n - at) : AT_ONCE;
     status = take_bytes(c, address + at * sizeof *r, (unsigned char *)r, part * sizeof *r, e);
+    order_turn(c->lib->form, RECORD_NUMBER, r, part * sizeof *r / sizeof r->address);
     for (size_t i = 0; i < part && !status; i++)
       add(c, &r[i], arg);
   }

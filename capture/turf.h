@@ -188,7 +188,7 @@ struct left {
 
 struct layout {
   int fd;    /* for the host programs, which share its memory, of a */
-  void *map; /* struct urf_layout */
+  void *map; /* struct urf_layout, in this machine's order: then a copy, when that is another */
   size_t size;
 };
 
@@ -196,8 +196,8 @@ struct layout {
  * left. */
 bool layout_make(struct bytes *out, struct left *left, const struct capture *c,
                  const struct layout *before);
-/* Takes *layout's place, which may be NULL. */
-int layout_new(struct layout **layout, const struct bytes *bytes, struct error *e);
+/* Takes *layout's place, which may be NULL.  The bytes become the library's order. */
+int layout_new(struct layout **layout, struct bytes *bytes, struct form form, struct error *e);
 void layout_free(struct layout *layout);
 /* Why the run has not been as the layout says; owned by the caller, or NULL. */
 char *layout_strayed(const struct capture *c);
@@ -392,6 +392,28 @@ int place_read(struct plan *plan, struct library *frozen, struct error *e);
 /* Calls f for each line of a recipe, with the word and its argument. */
 void recipe_each(const char *recipe, size_t size,
                  void (*f)(void *context, const char *word, const char *argument), void *context);
+
+/* order.c */
+
+/* What a file, or a process, has that is not words alone; NUMBER: a uint64_t, of which records of nothing else
+ * are made. */
+enum order_record {
+  RECORD_NUMBER,
+  RECORD_NOTE,
+  RECORD_IMPORT,
+  RECORD_STRETCH,
+  RECORD_PROTECTION,
+  RECORD_ORIGIN,
+  RECORD_COMMON,
+  RECORD_FALLBACK,
+  RECORD_CALL
+};
+
+/* Turns n of them over, at any address, when the library has another byte order: from it as well as to it. */
+void order_turn(struct form form, enum order_record record, void *records, uint64_t n);
+/* The same for all that is in a table, whose note is in this machine's order; out: to the library's order.
+ * What is not inside stays as it is. */
+void order_turn_table(struct form form, unsigned char *table, const struct urf_note *n, bool out);
 
 /* write.c */
 

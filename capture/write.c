@@ -183,6 +183,7 @@ int write_find(struct writer *w, const char *what, uint64_t address, uint64_t si
               what);
 }
 
+/* The last that is put into the head, and makes the table the file's. */
 static void put_note(struct writer *w, uint64_t offset)
 {
   const struct table *t = w->table;
@@ -210,7 +211,9 @@ static void put_note(struct writer *w, uint64_t offset)
   n.recipe = t->recipe, n.recipe_size = t->recipe_size;
   n.fallback = t->fallback;
   memcpy(n.cpu, w->plan->cpu, sizeof n.cpu);
-  write_store(w->head + offset, &n, sizeof n);
+  order_turn_table(w->lib->form, w->tail.at, &n, true);
+  order_turn(w->lib->form, RECORD_NOTE, &n, 1);
+  memcpy(w->head + offset, &n, sizeof n);
 }
 
 /* One segment from the region on, with all its bytes in the file, and the table, too.
@@ -257,7 +260,8 @@ static int put_hash(struct writer *w, uint64_t note_offset)
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
   uint64_t stored[2] = {hash.low64, hash.high64};
-  write_store(w->head + note_offset + offsetof(struct urf_note, image_hash), stored, sizeof stored);
+  order_turn(w->lib->form, RECORD_NUMBER, stored, 2);
+  memcpy(w->head + note_offset + offsetof(struct urf_note, image_hash), stored, sizeof stored);
   return put_ehdr(w, &w->ehdr);
 }
 

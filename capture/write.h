@@ -51,13 +51,6 @@ int write_find(struct writer *w, const char *what, uint64_t address, uint64_t si
 /* Converts size bytes from memory form to the file's, which has the same size. */
 int write_form(struct writer *w, void *from, Elf_Type type, size_t size, void *to);
 
-/* Copies between host and file order; the one place that would have to know of another
- * machine's. */
-static inline void write_store(void *out, const void *in, size_t n)
-{
-  memcpy(out, in, n);
-}
-
 /* dynamic.c */
 
 /* Takes out of the head what the dynamic linker must not do any more: relocate the region, call the

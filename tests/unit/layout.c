@@ -1,6 +1,6 @@
 // A heap that is run twice: with the layout that the first run has taught, the second has what is left in
 // front, with pointers apart from without, and whatever is not as it was is told.
-// with: loader/heap.c capture/layout.c capture/diff.c capture/util.c
+// with: loader/heap.c capture/layout.c capture/diff.c capture/order.c capture/util.c
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
