@@ -2,7 +2,8 @@
  *
  * A word that holds an address of a thing (the library, another module) differs between two runs by
  * that thing's displacement, so the lowest byte that differs in it is the lowest byte that differs
- * in the displacements.  Together with the first byte that is not explained yet this gives the one
+ * in the displacements.  Bytes are looked at in this order: on a big endian machine from the last of the
+ * region to the first.  Together with the first byte that is not explained yet this gives the one
  * place where such a word can start, aligned or not; then all of its bits have to agree, in every
  * run.  Bits above and below the address itself (tags) are the same in all runs and stay.
  *
@@ -26,18 +27,47 @@ unsigned lowest_difference(const uint64_t *v, size_t n)
   return bits ? (unsigned)__builtin_ctzll(bits) / 8 : sizeof bits;
 }
 
+/* Whether none of the bytes is explained yet. */
+static bool is_left(const struct context *x, size_t start, size_t size)
+{
+  return x->down ? start + size <= x->done : start >= x->done;
+}
+
+/* The next of the sites that were there before. */
+static const struct site *fixed_ahead(const struct context *x)
+{
+  if (x->down)
+    return x->next ? &x->plan->sites.at[x->next - 1] : NULL;
+  return x->next < x->fixed ? &x->plan->sites.at[x->next] : NULL;
+}
+
 bool is_free(const struct context *x, size_t start, size_t size)
 {
-  if (start < x->done || size > x->plan->size || start > x->plan->size - size)
+  if (size > x->plan->size || start > x->plan->size - size || !is_left(x, start, size))
     return false;
-  return x->next == x->fixed || start + size <= x->plan->sites.at[x->next].offset;
+  const struct site *s = fixed_ahead(x);
+  return !s || (x->down ? s->offset + s->size <= start : start + size <= s->offset);
+}
+
+bool word_of(const struct context *x, size_t d, unsigned low, size_t *start)
+{
+  const size_t back = x->down ? x->word - 1 - low : low;
+  *start = d - back;
+  return low < x->word && back <= d && is_free(x, *start, x->word);
+}
+
+static void is_explained(struct context *x, size_t start, size_t size)
+{
+  if (x->down)
+    x->done = start < x->done ? start : x->done;
+  else
+    x->done = start + size > x->done ? start + size : x->done;
 }
 
 void add_site(struct context *x, struct site s)
 {
   *PUSH(&x->plan->sites) = s;
-  if (s.offset + s.size > x->done)
-    x->done = s.offset + s.size;
+  is_explained(x, s.offset, s.size);
 }
 
 bool in_image(const struct context *x, uint64_t address)
@@ -77,16 +107,17 @@ static void add_pointer(struct context *x, size_t start, uint64_t target)
     return;
   }
   bitmap_set(&x->plan->pointers, start / x->word, true);
-  x->done = start + x->word;
+  is_explained(x, start, x->word);
 }
 
 static bool is_pointer(struct context *x, size_t d)
 {
   uint64_t target;
-  if (x->plan->fixed || d < x->low_byte || !is_free(x, d - x->low_byte, x->word) ||
-      !leads_into_image(x, d - x->low_byte, 0, &target))
+  size_t start;
+  if (x->plan->fixed || !word_of(x, d, x->low_byte, &start) ||
+      !leads_into_image(x, start, 0, &target))
     return false;
-  add_pointer(x, d - x->low_byte, target);
+  add_pointer(x, start, target);
   return true;
 }
 
@@ -95,10 +126,9 @@ static bool is_pointer(struct context *x, size_t d)
 static bool is_at(struct context *x, size_t d, const uint64_t *place, uint64_t size,
                   enum urf_import_kind kind)
 {
-  const unsigned low = lowest_difference(place, x->n);
-  if (low > d || low >= x->word || !is_free(x, d - low, x->word))
+  size_t start;
+  if (!word_of(x, d, lowest_difference(place, x->n), &start))
     return false;
-  const size_t start = d - low;
   const uint64_t offset = value_in(x, 0, start) - place[0];
   for (size_t r = 0; r < x->n; r++)
     if (!place[r] || value_in(x, r, start) - place[r] != offset)
@@ -170,12 +200,14 @@ static bool is_rotated(struct context *x, size_t d)
  * What may or may not be a pointer there cannot be kept. */
 static bool kept(struct context *x, const struct finding *f, size_t d)
 {
-  size_t end = f->offset + f->size;
+  size_t from = x->down ? f->offset : d, end = x->down ? d + 1 : f->offset + f->size;
   if (f->cause == FIND_MIXED)
     return false;
   while (end > d + 1 && !regions_differ(x->runs, x->n, end - 1))
     end--;
-  struct policy_line *line = policy_on(x, ACT_KEEP, d, end - d);
+  while (from < d && !regions_differ(x->runs, x->n, from))
+    from++;
+  struct policy_line *line = policy_on(x, ACT_KEEP, from, end - from);
   if (!line)
     return false;
   line->used = true;
@@ -196,7 +228,7 @@ static void refuse(struct context *x, size_t d)
     return;
   f.stuck = f.cause == FIND_MIXED && policy_on(x, ACT_KEEP, f.offset, f.size);
   *PUSH(&x->plan->findings) = f;
-  x->done = f.offset + f.size;
+  is_explained(x, f.offset, f.size);
 }
 
 /* words that the dynamic linker writes */
@@ -271,21 +303,26 @@ static void gather_pointers(struct context *x)
 
 /* the bytes that differ, from the first to the last */
 
-/* The site that was there before, with all of the byte or behind it. */
+/* The site that was there before, with the byte or beyond it. */
 static const struct site *next_fixed(struct context *x, size_t d)
 {
-  const struct site *sites = x->plan->sites.at;
-  while (x->next < x->fixed && sites[x->next].offset + sites[x->next].size <= d)
-    x->next++;
-  return x->next < x->fixed ? &sites[x->next] : NULL;
+  const struct site *s;
+  while ((s = fixed_ahead(x)) && (x->down ? s->offset > d : s->offset + s->size <= d))
+    x->next += x->down ? (size_t)-1 : 1;
+  return s;
+}
+
+static bool has_byte(const struct site *s, size_t d)
+{
+  return s && s->offset <= d && d - s->offset < s->size;
 }
 
 static void explain(struct context *x, size_t d)
 {
   const struct site *s = next_fixed(x, d);
-  if (s && s->offset <= d)
-    x->done = s->offset + s->size;
-  else if (d >= x->done && !is_pointer(x, d) && !is_thread(x, d) && !is_import(x, d) &&
+  if (has_byte(s, d))
+    is_explained(x, s->offset, s->size);
+  else if (is_left(x, d, 1) && !is_pointer(x, d) && !is_thread(x, d) && !is_import(x, d) &&
            !is_dead(x, d) && !is_rotated(x, d))
     refuse(x, d);
 }
@@ -294,16 +331,16 @@ static void explain(struct context *x, size_t d)
  * them.  Most words that differ are such. */
 static bool is_plain(struct context *x, size_t at, const uint64_t *v)
 {
-  const size_t d = at + x->low_byte;
+  const size_t d = at + (x->down ? x->word - 1 - x->low_byte : x->low_byte);
   const uint64_t target = v[0] - x->runs[0].bias;
   bool is = !x->plan->fixed && !((x->lib->note.data | at) % x->word) && x->low_byte < x->word &&
-            x->done <= at && in_image(x, target);
+            is_left(x, at, x->word) && in_image(x, target);
   for (size_t r = 1; r < x->n && is; r++)
     is = v[r] - x->runs[r].bias == target;
   if (!is)
     return false;
   const struct site *s = next_fixed(x, d);
-  if ((s && s->offset <= d) || !is_free(x, at, x->word))
+  if (has_byte(s, d) || !is_free(x, at, x->word))
     return false;
   add_pointer(x, at, target);
   return true;
@@ -320,17 +357,20 @@ static void explain_word(struct context *x, size_t at, size_t size,
   }
   if (!differ || is_plain(x, at, v))
     return;
-  for (size_t i = 0; i < size && i < x->word; i++)
-    if (differ >> 8 * i & 0xff && at + i >= x->done)
-      explain(x, at + i);
+  for (size_t i = 0; i < x->word; i++) {
+    const size_t byte = x->down ? x->word - 1 - i : i;
+    if (byte < size && differ >> 8 * i & 0xff && is_left(x, at + byte, 1))
+      explain(x, at + byte);
+  }
 }
 
 /* A page that is the same everywhere but for words that have moved: they are pointers, unless something
  * from outside the page has to do with it. */
 static bool is_moved(struct context *x, size_t at)
 {
-  bool is = x->word == 8 && !x->form.swapped && !x->plan->fixed && x->low_byte < x->word &&
-            x->lib->note.data % 8 == 0 && x->done <= at && x->plan->size - at >= REGION_PAGE;
+  bool is = x->word == 8 && !x->form.swapped && !x->down && !x->plan->fixed &&
+            x->low_byte < x->word && x->lib->note.data % 8 == 0 && x->done <= at &&
+            x->plan->size - at >= REGION_PAGE;
   for (size_t r = 1; r < x->n && is; r++)
     is = region_kind(&x->runs[r].region, at) == PAGE_MOVED;
   const struct site *s = is ? next_fixed(x, at) : NULL;
@@ -370,8 +410,11 @@ static void explain_page(struct context *x, size_t at)
   }
   for (size_t r = 0; r < x->n; r++)
     page[r] = region_page(&x->runs[r].region, at, x->room + r * REGION_PAGE);
-  for (size_t word = at; word < end; word += x->word)
+  const size_t n = (end - at + x->word - 1) / x->word;
+  for (size_t i = 0; i < n; i++) {
+    const size_t word = at + (x->down ? n - 1 - i : i) * x->word;
     explain_word(x, word, end - word, page);
+  }
 }
 
 bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping *m)
@@ -406,6 +449,7 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
                       .policy = policy,
                       .word = lib->form.word,
                       .form = lib->form,
+                      .down = is_big(lib->form),
                       .room = xalloc(n * REGION_PAGE)};
   uint64_t bias[MAX_RUNS];
   for (size_t r = 0; r < n; r++)
@@ -420,9 +464,11 @@ void classify(struct plan *plan, const struct library *lib, struct capture *runs
     look_at_slot(&x, &lib->slots.at[i]);
   plan_sort(plan);
   x.fixed = plan->sites.n;
-  x.done = 0;
-  for (size_t at = 0; at < plan->size; at += REGION_PAGE)
-    explain_page(&x, at);
+  x.next = x.down ? x.fixed : 0;
+  x.done = x.down ? plan->size : 0;
+  const size_t pages = (plan->size + REGION_PAGE - 1) / REGION_PAGE;
+  for (size_t i = 0; i < pages; i++)
+    explain_page(&x, (x.down ? pages - 1 - i : i) * REGION_PAGE);
   gather_pointers(&x);
   plan_sort(plan);
   sort(plan->findings.at, plan->findings.n, sizeof *plan->findings.at, compare_findings);

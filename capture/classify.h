@@ -35,9 +35,11 @@ struct context {
   LIST(struct known) known;
   struct cover lines[ACTIONS]; /* of the policy */
   size_t fixed;                /* sites that were there before the first span */
-  size_t next;                 /* the first of them that is not passed */
-  size_t done;                 /* every byte before this one is explained */
-  unsigned char *room;         /* n pages */
+  /* Bytes are looked at from a word's lowest to its highest: up, or down where the lowest is the last one */
+  bool down;
+  size_t next; /* the first of them that is not passed; down: how many are not */
+  size_t done; /* every byte before this one is explained; down: it and every one behind it */
+  unsigned char *room; /* n pages */
 };
 
 #define NO_IMPORT SIZE_MAX
@@ -46,6 +48,9 @@ struct context {
 uint64_t value_in(const struct context *x, size_t run, size_t at);
 /* The lowest byte in which n numbers differ. */
 unsigned lowest_difference(const uint64_t *v, size_t n);
+/* Whether the word whose lowest differing byte is at d, and is its byte number low from the lowest on, may be a new
+ * one, and where it starts. */
+bool word_of(const struct context *x, size_t d, unsigned low, size_t *start);
 /* Whether a new word may stand there: inside the region, on nothing that is explained already. */
 bool is_free(const struct context *x, size_t start, size_t size);
 /* A link-time address, tag bits included. */

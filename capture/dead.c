@@ -82,7 +82,8 @@ bool is_dead(struct context *x, size_t d)
   uint64_t frame[MAX_RUNS];
   for (size_t r = 0; r < x->n; r++)
     frame[r] = x->runs[r].frame;
-  const unsigned low = lowest_difference(frame, x->n);
-  return is_dead_at(x, d - d % x->word) || (low <= d && low < x->word && is_dead_at(x, d - low)) ||
-         (d && is_dead_at(x, d - 1));
+  size_t start;
+  return is_dead_at(x, d - d % x->word) ||
+         (word_of(x, d, lowest_difference(frame, x->n), &start) && is_dead_at(x, start)) ||
+         (word_of(x, d, 1, &start) && is_dead_at(x, start));
 }

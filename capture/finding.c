@@ -113,10 +113,15 @@ static bool is_pointer(const struct context *x, size_t start)
   return in_image(x, target);
 }
 
-/* Bytes in front of a pointer that stands at an odd address are not a word with the start of that. */
+/* Bytes next to a pointer that stands at an odd address are not a word with a part of that. */
 static bool ends_before_pointer(const struct context *x, struct finding *f, size_t d)
 {
-  for (size_t start = d + 1; start < f->offset + f->size; start++)
+  for (size_t end = d; x->down && end > f->offset; end--)
+    if (end >= x->word && is_free(x, end - x->word, x->word) && is_pointer(x, end - x->word)) {
+      *f = (struct finding){.offset = end, .size = (unsigned)(d + 1 - end), .cause = FIND_VARIES};
+      return true;
+    }
+  for (size_t start = d + 1; !x->down && start < f->offset + f->size; start++)
     if (is_free(x, start, x->word) && is_pointer(x, start)) {
       *f = (struct finding){.offset = d, .size = (unsigned)(start - d), .cause = FIND_VARIES};
       return true;
@@ -141,12 +146,14 @@ struct finding finding_at(const struct context *x, size_t d)
     narrow(x, &f);
     return f;
   }
-  f.offset = d;
-  f.size = 0;
-  do
+  f = (struct finding){.offset = d, .size = 1, .cause = FIND_VARIES};
+  while (x->down && f.offset % x->word && is_free(x, f.offset - 1, f.size + 1) &&
+         regions_differ(x->runs, x->n, f.offset - 1)) {
+    f.offset--;
     f.size++;
-  while ((d + f.size) % x->word && is_free(x, d, f.size + 1) &&
-         regions_differ(x->runs, x->n, d + f.size));
-  f.cause = FIND_VARIES;
+  }
+  while (!x->down && (d + f.size) % x->word && is_free(x, d, f.size + 1) &&
+         regions_differ(x->runs, x->n, d + f.size))
+    f.size++;
   return f;
 }

@@ -271,9 +271,7 @@ bool leads_to_module(const struct context *x, size_t module, size_t d, size_t *s
       return false;
     bias[r] = m->bias;
   }
-  unsigned low = lowest_difference(bias, x->n);
-  *start = d - low;
-  if (low >= x->word || d < low || !is_free(x, *start, x->word))
+  if (!word_of(x, d, lowest_difference(bias, x->n), start))
     return false;
   *offset = value_in(x, 0, *start) - bias[0];
   for (size_t r = 1; r < x->n; r++)

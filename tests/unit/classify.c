@@ -13,6 +13,7 @@ enum { RUNS = 3, SIZE = 3 * REGION_PAGE + 16, DATA = 0x203000 };
 static int failed;
 #define CHECK(x) ((x) ? (void)0 : (failed = 1, (void)printf("%s:%d: %s\n", __FILE__, __LINE__, #x)))
 
+static struct form form = {8, false}; /* then the other order */
 static struct library lib;
 static struct capture run[RUNS];
 static struct plan plan;
@@ -69,7 +70,7 @@ static void start(void)
   plan_free(&plan);
   static const struct machine machine;
   lib = (struct library){
-      .form = {8, false}, .machine = &machine, .hi = DATA + 0x10000, .note = {.data = DATA}};
+      .form = form, .machine = &machine, .hi = DATA + 0x10000, .note = {.data = DATA}};
   plan = (struct plan){.size = SIZE};
   libc.list.n = 0;
   add_export("alias", 0x1100, 10, EXPORT_FUNCTION);
@@ -83,7 +84,7 @@ static void start(void)
     end(r);
     run[r] =
         (struct capture){.lib = &lib, .bias = bias[r], .frame = stack[r] + 0x800, .size = SIZE};
-    CHECK(!region_init(&run[r].region, NULL, SIZE, native(8)));
+    CHECK(!region_init(&run[r].region, NULL, SIZE, form));
     *PUSH(&run[r].modules) =
         (struct module){(char *)"/lib/libc.so", other[r], other[r], other[r] + 0x6000, &libc};
     *PUSH(&run[r].mappings) = (struct mapping){other[r], other[r] + 0x6000, "libc.so", 5};
@@ -94,7 +95,7 @@ static void start(void)
 
 static void set(int r, size_t offset, uint64_t value)
 {
-  memcpy(run[r].region.own + offset, &value, sizeof value);
+  put_word(run[r].region.own + offset, form, value);
 }
 
 static void set_all(size_t offset, const uint64_t *base, uint64_t addend)
@@ -136,7 +137,7 @@ static void check_bytes(const struct region *g, const unsigned char *bytes)
   CHECK(same);
   for (size_t at = 0; at < SIZE; at++) {
     same &= region_byte(g, at) == bytes[at];
-    same &= at + 8 > SIZE || region_word(g, at) == get_word(bytes + at, native(8));
+    same &= at + 8 > SIZE || region_word(g, at) == get_word(bytes + at, form);
   }
   CHECK(same);
   region_read(g, 5, SIZE - 5, all);
@@ -146,7 +147,7 @@ static void check_bytes(const struct region *g, const unsigned char *bytes)
 /* A run as it is kept for the proof, told apart from the image. */
 static void put_apart(struct region *g, int r)
 {
-  CHECK(!region_init(g, &plan.whole, SIZE, native(8)));
+  CHECK(!region_init(g, &plan.whole, SIZE, form));
   region_moved(g, lib.lo, lib.hi - lib.lo, bias[r]);
   region_put(g, 0, run[r].region.own, SIZE);
 }
@@ -159,7 +160,7 @@ static void go(struct policy *policy)
   struct plan also = {.size = SIZE};
   memcpy(coded, run, sizeof coded);
   for (int r = 1; r < RUNS; r++) {
-    CHECK(!region_init(&coded[r].region, &run[0].region, SIZE, native(8)));
+    CHECK(!region_init(&coded[r].region, &run[0].region, SIZE, form));
     region_moved(&coded[r].region, bias[0] + lib.lo, lib.hi - lib.lo, bias[r] - bias[0]);
     region_put(&coded[r].region, 0, run[r].region.own, 2 * REGION_PAGE);
     region_put(&coded[r].region, 2 * REGION_PAGE, run[r].region.own + 2 * REGION_PAGE,
@@ -202,13 +203,13 @@ static bool is_pointer(size_t offset, uint64_t target)
   const struct site *s = site_at(offset);
   return (offset % 8 ? s && s->kind == SITE_POINTER && s->value == target
                      : !s && bitmap_get(&plan.pointers, offset / 8)) &&
-         get_word(plan.image + offset, native(8)) == target;
+         get_word(plan.image + offset, form) == target;
 }
 
 static bool is_import(size_t offset, const char *name, enum urf_import_kind kind, int64_t addend)
 {
   const struct site *s = site_at(offset);
-  if (!s || s->kind != SITE_IMPORT || get_word(plan.image + offset, native(8)))
+  if (!s || s->kind != SITE_IMPORT || get_word(plan.image + offset, form))
     return false;
   const struct import *m = &plan.imports.at[s->import];
   return strcmp(m->name, name) == 0 && m->kind == kind && m->addend == addend;
@@ -329,11 +330,11 @@ static bool thaws_to(int r)
   memcpy(image, plan.image, SIZE);
   for (size_t i = 0; i < SIZE / 8; i++)
     if (bitmap_get(&plan.pointers, i))
-      put_word(image + 8 * i, native(8), get_word(image + 8 * i, native(8)) + bias[r]);
+      put_word(image + 8 * i, form, get_word(image + 8 * i, form) + bias[r]);
   for (size_t i = 0; i < plan.sites.n; i++) {
     const struct site *s = &plan.sites.at[i];
-    uint64_t pointer = rotate_left(get_word(image + s->offset, native(8)), 8, s->rotated) + bias[r];
-    put_word(image + s->offset, native(8), rotate_left(pointer, 8, (64 - s->rotated) % 64));
+    uint64_t pointer = rotate_left(get_word(image + s->offset, form), 8, s->rotated) + bias[r];
+    put_word(image + s->offset, form, rotate_left(pointer, 8, (64 - s->rotated) % 64));
   }
   bool same = memcmp(image, run[r].region.own, SIZE) == 0;
   free(image);
@@ -363,16 +364,18 @@ static void test_rotated(void)
   CHECK(plan.sites.n == 0 && plan.findings.n >= 3);
 }
 
-/* What varies in front of a pointer at an odd address has the bytes up to that. */
+/* What varies next to a pointer at an odd address, on the side of its lowest byte, has the bytes up to that. */
 static void test_before_odd(void)
 {
+  const size_t byte = form.swapped ? 31 : 16, odd = form.swapped ? 21 : 19;
   start();
   for (int r = 0; r < RUNS; r++)
-    run[r].region.own[16] = (unsigned char)r;
-  set_all(19, bias, DATA);
+    run[r].region.own[byte] = (unsigned char)r;
+  set_all(odd, bias, DATA);
   go(NULL);
-  CHECK(plan.findings.n == 1 && is_finding(16, FIND_VARIES) && plan.findings.at[0].size == 3);
-  CHECK(site_at(19) && site_at(19)->kind == SITE_POINTER);
+  CHECK(plan.findings.n == 1 && is_finding(form.swapped ? 29 : 16, FIND_VARIES) &&
+        plan.findings.at[0].size == 3);
+  CHECK(site_at(odd) && site_at(odd)->kind == SITE_POINTER);
 }
 
 static void test_not_pointers(void)
@@ -393,7 +396,7 @@ static void test_not_pointers(void)
   CHECK(is_finding(32, FIND_BASE));
   CHECK(is_finding(48, FIND_MOVES));
   CHECK(is_finding(64, FIND_VARIES));
-  CHECK(is_finding(84, FIND_VARIES));
+  CHECK(is_finding(form.swapped ? 80 : 84, FIND_VARIES));
   CHECK(is_finding(96, FIND_BASE));
   CHECK(is_finding(112, FIND_MOVES));
 }
@@ -466,7 +469,7 @@ static void test_stack(void)
   set_all(16, stack, 0x900);
   go(NULL);
   const struct site *s = site_at(8);
-  CHECK(s && s->kind == SITE_DEAD && get_word(plan.image + 8, native(8)) == URF_DEAD);
+  CHECK(s && s->kind == SITE_DEAD && get_word(plan.image + 8, form) == URF_DEAD);
   CHECK(plan.findings.n == 1 && is_finding(16, FIND_STACK));
 }
 
@@ -495,7 +498,7 @@ static void test_gone(void)
   go(NULL);
   const struct site *a = site_at(8), *b = site_at(19), *c = site_at(80);
   CHECK(a && a->kind == SITE_DEAD && a->dead == DEAD_MAPPING);
-  CHECK(b && b->kind == SITE_DEAD && get_word(plan.image + 19, native(8)) == URF_DEAD);
+  CHECK(b && b->kind == SITE_DEAD && get_word(plan.image + 19, form) == URF_DEAD);
   CHECK(c && c->kind == SITE_DEAD && c->dead == DEAD_STACK);
   CHECK(plan.sites.n == 3 && plan.findings.n == 5);
   CHECK(is_finding(40, FIND_HEAP) && is_finding(48, FIND_HEAP) && is_finding(64, FIND_VARIES));
@@ -531,9 +534,9 @@ static void test_policy(void)
   set_all(40, bias, DATA);
   go(&policy);
   CHECK(site_at(16) && site_at(16)->kind == SITE_KEEP);
-  CHECK(get_word(plan.image + 16, native(8)) == get_word(run[0].region.own + 16, native(8)));
+  CHECK(get_word(plan.image + 16, form) == get_word(run[0].region.own + 16, form));
   CHECK(site_at(32) && site_at(32)->kind == SITE_ZERO && site_at(32)->size == 20);
-  CHECK(!site_at(40) && !get_word(plan.image + 40, native(8)));
+  CHECK(!site_at(40) && !get_word(plan.image + 40, form));
   CHECK(is_pointer(64, DATA));
   CHECK(plan.findings.n == 1 && is_finding(80, FIND_VARIES));
   CHECK(lines[0].used && lines[1].used && lines[2].used && !lines[3].used);
@@ -627,7 +630,7 @@ static void test_proof(void)
   CHECK(prove(&plan, &run[0], true, bad, 4) == 0);
 }
 
-int main(void)
+static void test_all(void)
 {
   test_diff();
   test_numbers();
@@ -645,6 +648,13 @@ int main(void)
   test_slots();
   test_table();
   test_proof();
+}
+
+int main(void)
+{
+  test_all();
+  form.swapped = true;
+  test_all();
   start(); /* frees what the last test has left */
   plan_free(&plan);
   for (int r = 0; r < RUNS; r++)
