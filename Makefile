@@ -15,7 +15,7 @@ JOBS = 2
 MUSL_CC = $(shell command -v musl-gcc)
 # turf runs on MACHINE; it freezes libraries of that and of all others for which there are cross compilers.
 MACHINE = x86_64
-CROSS = aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu i386:i686-linux-gnu arm:arm-linux-gnueabihf
+CROSS = aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu i386:i686-linux-gnu arm:arm-linux-gnueabihf s390x:s390x-linux-gnu
 VERSION = 0.1
 
 B = build
@@ -63,7 +63,7 @@ TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capt
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
 # The host of static programs is a static PIE, which glibc has not on all machines.
 # What else static programs want of a machine, the headers of these have not.
-NO_PROGRAMS = arm
+NO_PROGRAMS = arm s390x
 STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(filter /%,$(shell $(CC_$m) -print-file-name=rcrt1.o)),$m))
 HOSTS = $(STATIC:%=turf/host-%-static) \
 	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))

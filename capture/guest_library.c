@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "guest.h"
-#include "machine.h"
+#include "tls_get.h"
 
 enum { PAGE = 4096 };
 
@@ -76,12 +76,12 @@ const void *guest_tls(void)
   struct tls tls = {map, NULL, 0};
   unsigned long index[2];
   dl_iterate_phdr(see_tls, &tls);
-  void *(*get)(unsigned long *) = (void *(*)(unsigned long *))dlsym(RTLD_DEFAULT, "__tls_get_addr");
+  void *get = dlsym(RTLD_DEFAULT, URF_TLS_GET);
   if (tls.block || !tls.module || !get)
     return tls.block;
   index[0] = tls.module;
   index[1] = 0ul - URF_DTV_OFFSET;
-  return get(index);
+  return machine_tls_get(get, index);
 }
 
 /* Found in the process, or at least by the library. */

@@ -73,6 +73,19 @@ static const struct machine machines[] = {
      .jump_slot = R_ARM_JUMP_SLOT,
      .irelative = R_ARM_IRELATIVE,
      .copy = R_ARM_COPY},
+    {.number = EM_S390,
+     .class = ELFCLASS64,
+     .data = ELFDATA2MSB,
+     .name = "s390x",
+     .host = "s390x",
+     .asks = {0xffff0000, 0xb2b00000, 2,
+              false}, /* stfle (z/Architecture Principles of Operation, 7) */
+     .relative = R_390_RELATIVE,
+     .symbolic = R_390_64,
+     .glob_dat = R_390_GLOB_DAT,
+     .jump_slot = R_390_JMP_SLOT,
+     .irelative = R_390_IRELATIVE,
+     .copy = R_390_COPY},
 };
 enum { MACHINES = sizeof machines / sizeof *machines };
 

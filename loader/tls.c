@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "loader.h"
-#include "machine.h"
+#include "tls_get.h"
 
 #define NOTE (&__urf_note)
 
@@ -39,15 +39,13 @@ static int see(struct dl_phdr_info *info, size_t size, void *arg)
 void *tls_block(void)
 {
   struct block b = {0};
-  struct { /* psABI: the argument of __tls_get_addr */
-    unsigned long module, offset;
-  } index;
+  unsigned long index[2];
   void *slot = 0;
   (void)dl_iterate_phdr(see, &b);
-  index.module = b.module;
-  index.offset = 0ul - URF_DTV_OFFSET;
-  if (!b.at && b.module && host_find(&slot, "__tls_get_addr"))
-    b.at = ((void *(*)(void *))slot)(&index);
+  index[0] = b.module;
+  index[1] = 0ul - URF_DTV_OFFSET;
+  if (!b.at && b.module && host_find(&slot, URF_TLS_GET))
+    b.at = machine_tls_get(slot, index);
   return b.at;
 }
 

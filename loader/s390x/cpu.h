@@ -1,0 +1,2 @@
+/* The features of an s390x CPU. */
+#include "hwcap.h"
