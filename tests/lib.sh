@@ -140,7 +140,11 @@ build_plain() { link_lib '' "$@"; }
 fixed_elsewhere() {
   cp "$1" "$2"
   at=$(readelf -SW "$2" | awk '{ sub(/^ *\[ *[0-9]+\]/, "") } $1 == ".note.urf" || $1 == ".urf.note" { print $4 }')
-  printf '\003' | dd of="$2" bs=1 seek=$((0x$at + 96)) conv=notrunc status=none
+  case ${MACHINE:-} in # where the lowest byte of the flags is
+  s390x) low=99 ;;
+  *) low=96 ;;
+  esac
+  printf '\003' | dd of="$2" bs=1 seek=$((0x$at + low)) conv=notrunc status=none
 }
 
 # build_driver [OUT]: $DRIVER is the program of driver.c, $HOST a library to preload, see host.c; one
