@@ -234,8 +234,10 @@ static int count_by_hash(const struct elf_file *f, uint64_t *count)
   if (file_table(f, DT_HASH, 0, ELF_T_WORD, &hash) ||
       file_table(f, DT_GNU_HASH, 0, ELF_T_WORD, &gnu))
     return -1;
-  if (hash && hash->d_size >= 8)
-    *count = word_at(hash, 1);
+  /* nchain, the second number; of 64 bits on s390x (ELF ABI supplement), the lower half last */
+  const unsigned second = f->machine->number == EM_S390 ? 3 : 1;
+  if (hash && hash->d_size >= (second + 1) * 4)
+    *count = word_at(hash, second);
   if (!gnu || gnu->d_size < 16)
     return 0;
   uint64_t n = gnu->d_size / 4, first = word_at(gnu, 1), last = 0;

@@ -209,7 +209,8 @@ static size_t import_held(struct context *x, const struct module *m, size_t star
  * not, when it has a pointer into a buffer that asctime(3) has filled. */
 static bool keeps_books(const struct module *m)
 {
-  static const char *const has[] = {"__libc_start_main", "__tls_get_addr", "__tls_get_offset", "_ZSt9terminatev"};
+  static const char *const has[] = {"__libc_start_main", "__tls_get_addr", "__tls_get_offset",
+                                    "_ZSt9terminatev"};
   for (size_t i = 0; i < m->exports->list.n; i++)
     for (size_t j = 0; j < sizeof has / sizeof *has; j++)
       if (strcmp(m->exports->list.at[i].name, has[j]) == 0)
