@@ -263,8 +263,10 @@ char *entry_value(const struct report *r, const struct entry *x, size_t run)
   const struct finding *f = x->finding;
   char *text = xalloc(3 + 2 * (size_t)f->size), *to = text;
   to += sprintf(to, "0x");
-  for (size_t i = f->size; i-- > 0;)
-    to += sprintf(to, "%02x", region_byte(&r->runs[run].region, f->offset + i));
+  for (size_t i = 0; i < f->size; i++) {
+    const size_t byte = is_big(r->lib->form) ? i : f->size - 1 - i;
+    to += sprintf(to, "%02x", region_byte(&r->runs[run].region, f->offset + byte));
+  }
   return text;
 }
 
