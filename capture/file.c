@@ -146,7 +146,9 @@ static int read_segments(struct elf_file *f)
     GElf_Phdr *p = &f->segments[i];
     if (!gelf_getphdr(f->elf, (int)i, p))
       return file_damaged(f, elf_errmsg(-1));
-    if (p->p_type != PT_NULL && !inside(f, p->p_offset, p->p_filesz, 1))
+    /* Those of processors are in one that is loaded, or for tools: riscv64's attributes, which no copy has. */
+    const bool needed = p->p_type != PT_NULL && !(p->p_type >= PT_LOPROC && p->p_type <= PT_HIPROC);
+    if (needed && !inside(f, p->p_offset, p->p_filesz, 1))
       return truncated(f, "a segment ends");
     if (p->p_type != PT_LOAD)
       continue;
