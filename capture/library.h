@@ -84,6 +84,8 @@ struct library {
   bool static_tls; /* it takes thread-local memory of what there is at the start: DF_STATIC_TLS */
   bool is_static;  /* a program that has no dynamic linker */
   bool is_program; /* it has a dynamic linker, and is a program */
+  bool
+      flagged; /* as something that is not for dlopen: DF_1_PIE, which a program may have, or DF_1_NOOPEN */
   char *copied;    /* a variable that the dynamic linker copies into it, or NULL */
   bool moves;      /* it can be loaded at any address */
   bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
@@ -153,8 +155,8 @@ struct exports {
 int exports_read(struct exports *x, const char *path, struct error *e);
 void exports_free(struct exports *x);
 
-/* program.c: for a program that has a dynamic linker, the name of a temporary file that is the same and can be
- * loaded as a library; owned by the caller, who removes the file.  NULL and an error when it cannot be made. */
+/* program.c: for what is not for dlopen, the name of a temporary file that is the same and can be loaded by it;
+ * owned by the caller, who removes the file.  NULL and an error when it cannot be made. */
 char *program_copy(const char *path, struct error *e);
 
 /* variables.c: the variables of a module */

@@ -1,8 +1,9 @@
-/* A program with a dynamic linker, as something that the host program can load.
+/* A program with a dynamic linker, and a library that dlopen is told not to take, as something that the host
+ * program can load.
  *
  * dlopen(3) takes a position-independent program for what it is, a shared object, unless a flag says that
- * it is a program (DF_1_PIE; glibc since 2.30).  So processes get a copy without the flag.  What such a program
- * could not do as a library, the reader has refused: variables that the dynamic linker copies into it, and
+ * it is a program (DF_1_PIE; glibc since 2.30); libraries have one, too (DF_1_NOOPEN; -z nodlopen).  So processes
+ * get a copy without these flags.  What such a program could not do as a library, the reader has refused: variables that the dynamic linker copies into it, and
  * thread-local ones, which it expects at places that only a program has. */
 
 #include <fcntl.h>
@@ -27,7 +28,7 @@ struct shape {
   }
 
 /* n bytes of the file are at bytes; the reader has seen that the headers are right. */
-static void clear_flag(unsigned char *bytes, size_t n)
+static void clear_flags(unsigned char *bytes, size_t n)
 {
   static const struct shape narrow = SHAPE(32), wide = SHAPE(64);
   const struct shape *s = bytes[EI_CLASS] == ELFCLASS32 ? &narrow : &wide;
@@ -48,7 +49,8 @@ static void clear_flag(unsigned char *bytes, size_t n)
   for (unsigned char *d = bytes + at, *last = d + size; last - d >= 2 * (int)form.word;
        d += 2 * form.word)
     if (get_word(d, form) == DT_FLAGS_1)
-      put_word(d + form.word, form, get_word(d + form.word, form) & ~(uint64_t)DF_1_PIE);
+      put_word(d + form.word, form,
+               get_word(d + form.word, form) & ~(uint64_t)(DF_1_PIE | DF_1_NOOPEN));
 }
 
 /* Next to the file, so that $ORIGIN means the same; elsewhere when nothing can be written there. */
@@ -75,7 +77,7 @@ char *program_copy(const char *path, struct error *e)
   const int fd = bytes == MAP_FAILED ? -1 : create(path, &name);
   FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
   if (f) {
-    clear_flag(bytes, (size_t)st.st_size);
+    clear_flags(bytes, (size_t)st.st_size);
     const bool written =
         !fchmod(fd, 0700) && fwrite(bytes, 1, (size_t)st.st_size, f) == (size_t)st.st_size;
     if (!fclose(f) && written)

@@ -120,11 +120,14 @@ static int check_loader(struct reader *r)
 {
   struct library *lib = r->lib;
   int i = 0;
-  uint64_t ignored;
+  uint64_t ignored, flags;
   bool dynamic = file_tag(&r->f, DT_NEEDED, &i, &ignored);
   for (size_t s = 0; s < r->f.n_segments; s++)
     lib->is_program |= r->f.segments[s].p_type == PT_INTERP;
   dynamic |= lib->is_program;
+  i = 0;
+  lib->flagged =
+      lib->is_program || (file_tag(&r->f, DT_FLAGS_1, &i, &flags) && flags & DF_1_NOOPEN);
   if (lib->is_static && dynamic)
     return fail(r->f.e, REFUSED,
                 "%s: has the loader for static programs, and a dynamic linker; link it without "

@@ -545,8 +545,8 @@ struct process *process_start(const struct options *o, const struct library *lib
   *p = (struct process){.o = o, .lib = lib, .pid = -1, .socket = -1, .output = -1};
   char *host = host_path(o, lib);
   int cause = errno;
-  p->path = lib->is_program ? program_copy(path, e) : realpath(path, NULL);
-  p->copied = lib->is_program && p->path;
+  p->path = lib->flagged ? program_copy(path, e) : realpath(path, NULL);
+  p->copied = lib->flagged && p->path;
   p->doing = xstrdup("loading it");
   p->displaced = (struct displacement){.setting = *s,
                                        .fixed = o->fixed ? lib->preferred : 0,
@@ -559,7 +559,7 @@ struct process *process_start(const struct options *o, const struct library *lib
   trace_prepare(&p->displaced);
   p->next = all;
   all = p;
-  if (!p->path && lib->is_program)
+  if (!p->path && lib->flagged)
     ;
   else if (!p->path)
     fail_errno(e, path, "cannot be found");
