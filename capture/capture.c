@@ -57,6 +57,21 @@ static int init_failed(struct capture *c, const struct library *lib, struct erro
   return -1;
 }
 
+/* NULL when there is none of that name, or several are. */
+static const struct symbol *only_function(const struct library *lib, const char *name)
+{
+  const struct symbol *found = NULL;
+  for (size_t i = 0; i < lib->symbols.n; i++) {
+    const struct symbol *s = &lib->symbols.at[i];
+    if (!s->function || strcmp(s->name, name) != 0)
+      continue;
+    if (found)
+      return NULL;
+    found = s;
+  }
+  return found;
+}
+
 /* The request, owned by the caller, that has an init function run; name: its own.  A program does not export
  * its functions. */
 static char *parse_init(const struct library *lib, const char *spec, char **name)
@@ -65,12 +80,18 @@ static char *parse_init(const struct library *lib, const char *spec, char **name
   bool result = !colon || strcmp(colon, ":void") != 0;
   const char *request = result ? "init" : "void";
   *name = xprintf("%.*s", result ? (int)strlen(spec) : (int)(colon - spec), spec);
-  for (size_t i = 0; lib->is_program && i < lib->symbols.n; i++) {
-    const struct symbol *s = &lib->symbols.at[i];
-    if (s->function && strcmp(s->name, *name) == 0)
-      return xprintf("%s @%" PRIx64, request, s->value);
-  }
-  return xprintf("%s %s", request, *name);
+  const struct symbol *s = lib->is_program ? only_function(lib, *name) : NULL;
+  return s ? xprintf("%s @%" PRIx64, request, s->value) : xprintf("%s %s", request, *name);
+}
+
+/* The answer when a library does not export the function: when there is one of that name all the same. */
+static const char *ask_hidden(struct capture *c, const struct library *lib, const char *name,
+                              const char *spec, struct error *e)
+{
+  const struct symbol *s = only_function(lib, name);
+  return s ? process_ask(c->process, e, "%s @%" PRIx64, strchr(spec, ':') ? "void" : "init",
+                         s->value)
+           : "missing";
 }
 
 /* asked: it is running already. */
@@ -83,11 +104,17 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
       asked ? process_line(c->process, e) : process_ask(c->process, e, "%s", request);
   uint64_t at;
   int value, status = 0;
+  const bool hidden = line && strcmp(line, "missing") == 0;
+  if (hidden)
+    line = ask_hidden(c, lib, name, spec, e);
   if (!line)
     status = init_failed(c, lib, e);
   else if (strcmp(line, "missing") == 0)
-    status = fail(e, REFUSED, "%s: has no function %s; name the one to run with --init SYMBOL",
-                  lib->path, name);
+    status =
+        fail(e, REFUSED,
+             "%s: has no function %s, or several and exports none; export it, or name the one to "
+             "run with --init SYMBOL",
+             lib->path, name);
   else if (sscanf(line, "result %d %" SCNx64, &value, &at) != 2)
     status = capture_unexpected(lib, line, e);
   else if (value)
@@ -96,7 +123,7 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
                   "(--init %s:void is for a function without a result)",
                   lib->path, name, value, name);
   else
-    *PUSH(&c->inits) = at - c->bias;
+    *PUSH(&c->inits) = (struct init){at - c->bias, hidden};
   free(request);
   free(name);
   return status;

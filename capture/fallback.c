@@ -69,7 +69,7 @@ int fallback_calls(struct plan *plan, const struct library *lib, struct capture 
   if (add_constructors(plan, lib, run, e))
     return -1;
   for (size_t i = 0; i < run->inits.n && i < o->inits.n; i++)
-    if (add(plan, lib, run->inits.at[i],
+    if (add(plan, lib, run->inits.at[i].at,
             strchr(o->inits.at[i], ':') ? URF_CALL_VOID : URF_CALL_INIT, e))
       return -1;
   return 0;

@@ -184,8 +184,9 @@ static void write_recipe(struct work *w)
   struct bytes *b = &plan->recipe;
   const struct options *o = w->o;
   for (size_t i = 0; i < o->inits.n; i++)
-    if (w->lib.is_static || w->lib.is_program) /* whose symbols are in no segment */
-      put_line(b, "init @%" PRIx64 "%s", w->runs[0].inits.at[i],
+    if (w->lib.is_static || w->lib.is_program || w->runs[0].inits.at[i].hidden)
+      /* by a symbol that is in no segment */
+      put_line(b, "init @%" PRIx64 "%s", w->runs[0].inits.at[i].at,
                strchr(o->inits.at[i], ':') ? ":void" : "");
     else
       put_line(b, "init %s", o->inits.at[i]);

@@ -103,6 +103,11 @@ struct stack {
   LIST(uint64_t) frames;
 };
 
+struct init {
+  uint64_t at; /* link-time address */
+  bool hidden; /* the library does not export it */
+};
+
 struct capture {
   struct process *process; /* still there, to be asked */
   bool ahead;              /* started by capture_ahead */
@@ -130,7 +135,7 @@ struct capture {
   LIST(struct allocation) allocations; /* those, in order, whose blocks are left, mappings, areas */
   LIST(struct urf_protection) protections; /* pages of the region that are not read-write */
   bool has_hooks;                          /* the library has functions of URF_ON_THAW */
-  LIST(uint64_t) inits;                    /* link-time addresses of the init functions */
+  LIST(struct init) inits;                 /* in the order in which they ran */
   LIST(char *) world;          /* when watched: what came ("+fd 3 /dev/null") and went with init */
   LIST(struct stack) stacks;   /* by allocation; those that the setting asked for */
   uint32_t cpu[URF_CPU_WORDS]; /* features of the CPU that ran init */
