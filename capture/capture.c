@@ -22,6 +22,28 @@ uint64_t capture_bias(const struct library *lib, uint64_t bias, uint64_t lo)
   return lib->form.word == 4 && bias > lo ? bias - ((uint64_t)1 << 32) : bias;
 }
 
+static void add_text(struct error *e, const char *more)
+{
+  char *text = xprintf("%s%s", e->text, more);
+  free(e->text);
+  e->text = text;
+}
+
+/* What to do, by what the dynamic linker says. */
+static const char *loading_cure(const struct library *lib, const char *line)
+{
+  if (lib->static_tls && strstr(line, "TLS"))
+    return "it wants its thread-local variables among those that a program starts with, where "
+           "there is little room: "
+           "compile it with -ftls-model=global-dynamic";
+  if (strstr(line, "GLIBC_ABI_DT_RELR"))
+    return "its linker does not ask glibc for that: link it without --pack-dyn-relocs=relr, or "
+           "with ld.bfd, whose "
+           "-z pack-relative-relocs does";
+  return "with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY is for a dependency that is "
+         "found that way";
+}
+
 static int take_loaded(struct capture *c, const struct library *lib, struct error *e)
 {
   const char *line = process_line(c->process, e);
@@ -31,11 +53,10 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
     return fail(e, SYSTEM, "%s", line + 7);
   if (line && strncmp(line, "error ", 6) == 0)
     return fail(e, REFUSED, "%s: cannot be loaded: %s (%s)", lib->path, line + 6,
-                lib->static_tls && strstr(line, "TLS")
-                    ? "it wants its thread-local variables among those that a program starts with, "
-                      "where there is little room: compile it with -ftls-model=global-dynamic"
-                    : "with an empty environment; --env LD_LIBRARY_PATH=DIRECTORY is for a "
-                      "dependency that is found that way");
+                loading_cure(lib, line));
+  if (!line && lib->libc == LIBC_MUSL && lib->relr)
+    add_text(e, "; musl knows packed relocations (DT_RELR) from 1.2.4 on: link it without "
+                "--pack-dyn-relocs=relr");
   if (!line ||
       sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
     return capture_unexpected(lib, line, e);
@@ -50,9 +71,9 @@ static int init_failed(struct capture *c, const struct library *lib, struct erro
   uint64_t at = process_fault(c->process) - c->bias;
   const struct symbol *s = at >= lib->lo && at < lib->hi ? library_symbol(lib, at) : NULL;
   if (s) {
-    char *text = xprintf("%s\n  it was in %s+0x%" PRIx64, e->text, s->name, at - s->value);
-    free(e->text);
-    e->text = text;
+    char *text = xprintf("\n  it was in %s+0x%" PRIx64, s->name, at - s->value);
+    add_text(e, text);
+    free(text);
   }
   return -1;
 }

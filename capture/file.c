@@ -88,6 +88,23 @@ static int open_regular(struct elf_file *f)
   return 0;
 }
 
+/* What linkers take for a library, too. */
+static int no_elf(const struct elf_file *f, const char *start)
+{
+  static const struct {
+    const char *start, *what;
+  } kinds[] = {{"!<arch>", "is an archive of object files"},
+               {"!<thin>", "is an archive of object files"},
+               {"/* GNU ld script", "is a linker script, which names libraries"},
+               {"BC\xc0\xde", "has code that the linker is still to compile (-flto)"}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
+      return fail(f->e, REFUSED, "%s: %s; name a library linked with cc -shared ... -T urf.ld",
+                  f->path, kinds[i].what);
+  return fail(f->e, REFUSED, "%s: is not an ELF file; name a library linked with -T urf.ld",
+              f->path);
+}
+
 /* Before libelf, which takes archives and other orders, too, and says less of what is wrong: the start of the
  * header, which all classes have in common, up to e_machine. */
 static int check_ident(struct elf_file *f)
@@ -97,10 +114,13 @@ static int check_ident(struct elf_file *f)
   if (file_read(f, 0, start, f->size < sizeof start ? (size_t)f->size : sizeof start))
     return -1;
   if (memcmp(start, ELFMAG, SELFMAG) != 0)
-    return fail(f->e, REFUSED, "%s: is not an ELF file; name a library linked with -T urf.ld",
-                f->path);
+    return no_elf(f, (const char *)start);
   if (f->size < sizeof start)
     return truncated(f, "the ELF header ends");
+  if ((start[EI_CLASS] != ELFCLASS32 && start[EI_CLASS] != ELFCLASS64) ||
+      (start[EI_DATA] != ELFDATA2LSB && start[EI_DATA] != ELFDATA2MSB) ||
+      start[EI_VERSION] != EV_CURRENT)
+    return file_damaged(f, "the start of its ELF header");
   const bool big = start[EI_DATA] == ELFDATA2MSB;
   const unsigned number = (unsigned)start[MACHINE + !big] << 8 | start[MACHINE + big];
   f->machine = machine_find(number, start[EI_CLASS], start[EI_DATA]);

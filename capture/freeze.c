@@ -196,8 +196,11 @@ static void write_recipe(struct work *w)
     put_path(b, "cwd", o->cwd);
   if (o->host)
     put_path(b, "host", o->host);
-  if (o->runner)
-    put_line(b, "runner %s", o->runner);
+  if (o->runner) {
+    char *runner = runner_words(o->runner);
+    put_line(b, "runner %s", runner);
+    free(runner);
+  }
   if (w->plain)
     put_line(b, "layout plain: %s", w->plain);
   else

@@ -87,6 +87,7 @@ struct library {
   bool
       flagged; /* as something that is not for dlopen: DF_1_PIE, which a program may have, or DF_1_NOOPEN */
   char *copied;    /* a variable that the dynamic linker copies into it, or NULL */
+  bool relr;       /* relocations outside the region are packed (DT_RELR) */
   bool moves;      /* it can be loaded at any address */
   bool unscripted; /* linked without urf.ld: the note in the file does not say what this one does */
   const struct machine *machine;

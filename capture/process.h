@@ -71,6 +71,9 @@ struct process *process_start(const struct options *o, const struct library *lib
 unsigned process_asked(const struct process *p);
 /* The file that it loads, with no symbolic link in its name. */
 const char *process_path(const struct process *p);
+/* The words of --runner with one space between them, owned by the caller; relative paths in them are taken from the
+ * directory that turf runs in, which is not where the host is started. */
+char *runner_words(const char *runner);
 /* What it is busy with from now on, for the message when it comes to grief. */
 void process_doing(struct process *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

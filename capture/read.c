@@ -40,8 +40,8 @@ static int read_image(struct reader *r)
   struct library *lib = r->lib;
   const char *path = r->f.path;
   if (r->f.ehdr.e_type != ET_DYN && r->f.ehdr.e_type != ET_EXEC)
-    return fail(r->f.e, REFUSED, "%s: is no shared library; link it with cc -shared ... -T urf.ld",
-                path);
+    return fail(r->f.e, REFUSED, "%s: is %s; name a library linked with cc -shared ... -T urf.ld",
+                path, r->f.ehdr.e_type == ET_CORE ? "a core file" : "no shared library");
   lib->moves = r->f.ehdr.e_type == ET_DYN;
   lib->machine = r->f.machine;
   lib->form = machine_form(lib->machine);
@@ -340,18 +340,34 @@ int library_same_libc(const struct library *lib, const char *program, struct err
   return result;
 }
 
+static bool has_tag(const struct reader *r, int64_t tag)
+{
+  uint64_t ignored;
+  int i = 0;
+  return file_tag(&r->f, tag, &i, &ignored);
+}
+
+/* bionic, libc/include/elf.h */
+enum { ANDROID_REL = 0x6000000f, ANDROID_RELA = 0x60000011 };
+
 /* What the dynamic linker is asked to do that turf, or musl's, cannot follow. */
 static int check_linking(struct reader *r)
 {
   struct library *lib = r->lib;
-  uint64_t flags = 0, ignored;
-  int i = 0, j = 0;
+  uint64_t flags = 0;
+  int i = 0;
   (void)file_tag(&r->f, DT_FLAGS, &i, &flags);
   lib->static_tls = flags & DF_STATIC_TLS;
-  if (flags & DF_TEXTREL || file_tag(&r->f, DT_TEXTREL, &j, &ignored))
+  lib->relr = has_tag(r, DT_RELR);
+  if (flags & DF_TEXTREL || has_tag(r, DT_TEXTREL))
     return fail(r->f.e, REFUSED,
                 "%s: has text relocations (DT_TEXTREL): compile all of it with -fPIC, and link it "
                 "with -Wl,-z,text, which names what was not",
+                lib->path);
+  if (has_tag(r, ANDROID_REL) || has_tag(r, ANDROID_RELA))
+    return fail(r->f.e, REFUSED,
+                "%s: has relocations packed for Android (DT_ANDROID_RELA), which the dynamic "
+                "linkers of glibc and musl do not know: link it without --pack-dyn-relocs=android",
                 lib->path);
   if (lib->libc == LIBC_MUSL && (lib->irelative || lib->n_ifuncs))
     return fail(

@@ -185,11 +185,22 @@ static int fail_ended(struct process *p, struct error *e)
       poll(NULL, 0, 10);
   }
   char *said = told(p);
-  if (!p->started && !p->late && p->o->runner)
+  if (!p->started && p->late && p->o->runner)
+    fail(e, SYSTEM,
+         "%s: the command of --runner (%s) has not begun the host program within %d s: name one "
+         "that "
+         "does, or allow more with --time-limit SECONDS%s",
+         p->lib->path, p->o->runner, p->o->time_limit, said);
+  else if (!p->started && p->o->runner)
     fail(e, SYSTEM,
          "%s: the command of --runner (%s) ended before the host program had begun; does it run "
          "programs of %s, with their libc?%s",
          p->lib->path, p->o->runner, p->lib->machine->name, said);
+  else if (!p->started && !p->late && p->o->host)
+    fail(e, SYSTEM,
+         "%s: --host %s ended before it had said that it is a host program of turf's; name one, or "
+         "none%s",
+         p->lib->path, p->o->host, said);
   else if (p->late)
     fail(e, REFUSED, "%s: %s did not end within %d s; allow more with --time-limit SECONDS%s",
          p->lib->path, p->doing, p->o->time_limit, said);
@@ -411,13 +422,28 @@ static void become_memcheck(const char *host, char **host_argv, char **env)
   execvpe(argv[0], (char **)(uintptr_t)argv, env);
 }
 
+char *runner_words(const char *runner)
+{
+  struct bytes out = {0};
+  char *words = xstrdup(runner);
+  for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
+    char *whole = *word != '/' && strchr(word, '/') ? realpath(word, NULL) : NULL;
+    put_bytes(&out, " ", out.n ? 1 : 0);
+    put_bytes(&out, whole ? whole : word, strlen(whole ? whole : word));
+    free(whole);
+  }
+  put_bytes(&out, "", 1);
+  free(words);
+  return (char *)out.at;
+}
+
 /* The words of --runner, then the host.  qemu's emulators of user space give the process another name. */
 static void become_runner(const char *runner, const char *host, char **host_argv, char **env)
 {
   enum { ROOM = 64 };
-  const char *argv[ROOM], *words = xstrdup(runner);
+  const char *argv[ROOM];
   size_t n = 0;
-  for (char *word = strtok((char *)words, " "); word && n < ROOM / 2; word = strtok(NULL, " "))
+  for (char *word = strtok(xstrdup(runner), " "); word && n < ROOM / 2; word = strtok(NULL, " "))
     argv[n++] = word;
   const char *slash = strrchr(argv[0], '/');
   if (strncmp(slash ? slash + 1 : argv[0], "qemu-", 5) == 0) {
@@ -458,6 +484,8 @@ static char *cure_of(const struct process *p, int error, bool host)
   if (error == ENOENT && p->o->runner)
     return xstrdup(
         "; install what --runner names (qemu-...: Debian package qemu-user), or name another");
+  if (error == EACCES && p->o->runner)
+    return xstrdup("; what --runner names has to be a program, and executable (chmod +x)");
   if (error == ENOEXEC && host)
     return xprintf(
         "; it is a program for %s: give --runner what runs those, such as 'qemu-%s -L DIRECTORY'"
@@ -484,6 +512,7 @@ static _Noreturn void become_host(const struct process *p, const char *host, int
   sigemptyset(&none);
   for (int i = 1; i < NSIG; i++) /* an ignored one would stay so */
     (void)signal(i, SIG_DFL);
+  const char *runner = o->runner ? runner_words(o->runner) : NULL; /* in turf's directory */
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const char *what = host;
   if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) || null < 0 || dup2(null, 0) < 0 ||
@@ -497,8 +526,8 @@ static _Noreturn void become_host(const struct process *p, const char *host, int
     what = "valgrind, for --memcheck (Debian package valgrind)";
     become_memcheck(host, argv, env);
   } else if (o->runner) {
-    what = o->runner;
-    become_runner(o->runner, host, argv, env);
+    what = runner;
+    become_runner(runner, host, argv, env);
   } else
     execve(host, argv, env);
   char *cure = cure_of(p, errno, what == host);

@@ -67,6 +67,20 @@ echo "no ELF file" >text.so
 refused text.so text.so
 : >empty.so
 refused empty.so empty.so
+$CC_CMD -c library.c -o object.o
+ar rcs archive.a object.o
+ar rcsT thin.a object.o
+echo '/* GNU ld script */ INPUT(-lc)' >script.so
+refused "is no shared library: it has no segments; link it" object.o
+for file in archive.a thin.a script.so; do
+  case $file in *.a) kind='an archive of object files' ;; *) kind='a linker script' ;; esac
+  refused "is $kind" $file
+  refused "name a library linked with cc -shared" $file
+done
+if command -v clang >/dev/null; then
+  clang -flto -c library.c -o bitcode.o
+  refused "-flto" bitcode.o
+fi
 size=$(stat -c %s b.so)
 for part in 10 63 100 4096 $((size / 2)) $((size - 1)); do
   head -c $part b.so >short.so
@@ -84,6 +98,12 @@ patch_byte 18 002           # for another machine
 refused patched.so patched.so
 patch_byte 16 001           # an object file
 refused patched.so patched.so
+patch_byte 16 004           # a core file
+refused "is a core file" patched.so
+patch_byte 4 007            # of no class, no byte order
+refused "is damaged: the start of its ELF header" patched.so
+patch_byte 5 007
+refused "is damaged: the start of its ELF header" patched.so
 
 refused urf.ld plain.so
 refused no_such_init b.so --init no_such_init
@@ -131,6 +151,21 @@ int urf_init(void) { return much[5]++; }
 END
 build_lib tls.so tls.c
 refused "-ftls-model=global-dynamic" tls.so
+sed 's/100000/65536/' tls.c >tls64.c
+build_lib tls64.so tls64.c
+refused "-ftls-model=global-dynamic" tls64.so
+
+# relocations packed in ways that the dynamic linker does not know
+cat >packed.c <<'END'
+static int a[4] = {1, 2, 3, 4}, *b[4] = {a, a + 1, a + 2, a + 3}, *c = a;
+int urf_init(void) { c = b[3]; return 0; }
+END
+if [ $LD = lld ]; then
+  build_lib packed.so packed.c -- -O0 -Wl,--pack-dyn-relocs=android
+  refused "link it without --pack-dyn-relocs=android" packed.so
+  build_lib packed.so packed.c -- -O0 -Wl,--pack-dyn-relocs=relr # which newer ones of musl know
+  "$TURF" freeze packed.so -o known.so 2>stderr || grep -q "without --pack-dyn-relocs=relr" stderr || fail "$(cat stderr)"
+fi
 other=musl
 case $LIBC in musl)
   other=glibc

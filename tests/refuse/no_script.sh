@@ -31,6 +31,8 @@ for flag in -O1 -DFULL -s -Wl,-z,now -Wl,--gc-sections; do
   run "$TURF" freeze -q b.so -o c.so
   run "$TURF" verify -q c.so
 done
+build_lib b.so library.c -- -I"$TESTS/../loader" -Wl,-z,pack-relative-relocs # mold leaves out what glibc asks for
+expect_refusal 1 "link it without --pack-dyn-relocs=relr" "$TURF" freeze b.so -o "$OUT"
 need eu-strip=elfutils
 run eu-strip --strip-sections b.so
 expect_refusal 1 'was not linked with urf.ld' "$TURF" freeze b.so -o "$OUT"
