@@ -1,4 +1,4 @@
-// Large data apart from small data, as in the medium code model.
-// configs: gcc-bfd-glibc gcc-lld-glibc
-// cflags: -mcmodel=medium -mlarge-data-threshold=64
+// Large data apart from small data, as in the medium code model; 64 KiB of data are large.
+// only: x86_64 the model is of x86-64
+// cflags: -mcmodel=medium
 #include "mix.h"

@@ -1,0 +1,4 @@
+// Optimised for size.
+// machines: yes
+// cflags: -Os -fno-plt
+#include "mix.h"
