@@ -133,9 +133,9 @@ static int run_init(struct capture *c, const struct library *lib, const char *sp
   else if (strcmp(line, "missing") == 0)
     status =
         fail(e, REFUSED,
-             "%s: has no function %s, or several and exports none; export it, or name the one to "
-             "run with --init SYMBOL",
-             lib->path, name);
+             "%s: has no function %s, or several and exports none; export it (-flto: keep it with "
+             "-Wl,-u,%s), or name the one to run with --init SYMBOL",
+             lib->path, name, name);
   else if (sscanf(line, "result %d %" SCNx64, &value, &at) != 2)
     status = capture_unexpected(lib, line, e);
   else if (value)

@@ -71,9 +71,9 @@ refused 3 "the command of --runner (false) ended before the host program had beg
 refused 3 "the command of --runner ( true  -n) ended before" frozen b.so --runner " true  -n"
 
 # scripts that start nothing, that are none, and that go on without an end; named from the current directory
-printf '#!/bin/sh\necho "no emulator"\nexit 0\n' >talk
-printf '#!/bin/sh\nhead -c 1000000 /dev/zero\nexec sleep 60\n' >flood
-printf '#!/bin/sh\nexec "$@"\n' >pass
+printf '#!/bin/sh\necho "no emulator"\nexit 0\n' >./talk
+printf '#!/bin/sh\nhead -c 1000000 /dev/zero\nexec sleep 60\n' >./flood
+printf '#!/bin/sh\nexec "$@"\n' >./pass
 chmod +x talk flood pass
 echo 'exec "$@"' >text
 expect_refusal 3 "the command of --runner (./talk) ended before" frozen b.so --runner ./talk
