@@ -18,7 +18,8 @@ lto=-flto
 [ "$CC-$LD" != clang-lld ] || lto='-flto -flto=thin'
 case ${MACHINE:-x86_64} in
 aarch64) marks=-mbranch-protection=standard ;;
-*) marks=-fcf-protection=full ;;
+x86_64 | i386) marks=-fcf-protection=full ;;
+*) marks= ;;
 esac
 
 # try KIND SOURCE FLAG...
