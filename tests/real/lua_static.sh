@@ -1,5 +1,6 @@
 #!/bin/sh
 # not: mold static programs need urf.ld
+# not: s390x turf has no static programs of it
 # file: static program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 # timeout: 900
