@@ -5,7 +5,6 @@
 # not: riscv64 glibc 2.36 has no static PIE for it, which the host program would be
 # not: s390x glibc 2.36 has no static PIE for it, either
 # not: armhf turf has no static programs of it
-# not: s390x turf has no static programs of it
 # not: mold static programs need urf.ld
 # file: static program
 # shellcheck disable=SC1091,SC2016,SC2086,SC2154
