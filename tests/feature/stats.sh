@@ -64,6 +64,9 @@ static int is_private(uintptr_t page)
   if (fd < 0 || pread(fd, &entry, 8, (off_t)(page / 4096 * 8)) != 8)
     exit(77);
   close(fd);
+#ifdef __s390x__ /* an emulator's kernel has the other order */
+  entry = __builtin_bswap64(entry);
+#endif
   return entry >> 63 && !(entry >> 61 & 1);
 }
 /* LIBRARY, [start, end) of the region at link time; prints what the library and what the kernel says */
