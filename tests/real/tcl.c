@@ -1,9 +1,11 @@
 /* Tcl 8.6 as a turf library: an interpreter with its script library, tcl.tcl run. */
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tcl.h>
-#include <ucontext.h>
+#include <urf.h>
 
 #include "library.h"
 
@@ -11,15 +13,23 @@ SCRIPT("tcl.tcl");
 
 static Tcl_Interp *interp;
 
+/* As Tcl_FindExecutable does it, which finds out the encoding of file names by that. */
+static void set_locale(void)
+{
+  setlocale(LC_CTYPE, "");
+}
+URF_ON_THAW(set_locale);
+
 /* Init has a stack of its own, in the image.  Tcl's optimizer keeps a table by addresses in a buffer
  * on the stack and frees its entries in the order of that table, so that where blocks lie would depend
- * on where the stack is; and what is left of pointers to the stack would be that of the freeze. */
+ * on where the stack is; and what is left of pointers to the stack would be that of the freeze.  It is that of
+ * a signal handler, as musl has no makecontext. */
 static char stack[1 << 20];
-static ucontext_t caller, inside;
 static int failed;
 
-static void start(void)
+static void start(int number)
 {
+  (void)number;
   Tcl_FindExecutable(NULL);
   interp = Tcl_CreateInterp();
   failed = Tcl_Init(interp) != TCL_OK || Tcl_Eval(interp, script) != TCL_OK;
@@ -32,15 +42,14 @@ int urf_init(void)
 {
   if (interp)
     return 0;
-  getcontext(&inside);
-  inside.uc_stack.ss_sp = stack;
-  inside.uc_stack.ss_size = sizeof stack;
-  inside.uc_link = &caller;
-  makecontext(&inside, start, 0);
-  swapcontext(&caller, &inside);
+  stack_t before, own = {.ss_sp = stack, .ss_size = sizeof stack};
+  struct sigaction old, action = {.sa_handler = start, .sa_flags = SA_ONSTACK | SA_NODEFER};
+  sigaltstack(&own, &before);
+  sigaction(SIGUSR1, &action, &old);
+  raise(SIGUSR1);
+  sigaction(SIGUSR1, &old, NULL);
+  sigaltstack(&before, NULL);
   memset(stack, 0, sizeof stack);
-  memset(&caller, 0, sizeof caller);
-  memset(&inside, 0, sizeof inside);
   return failed;
 }
 

@@ -1,35 +1,62 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2034,SC2086
-# configs: gcc-bfd-glibc gcc-lld-glibc
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl
 # timeout: 900
-# Tcl 8.6 from Debian's static archive, which is built for glibc and by gcc, with 10,000 records.  Its
-# hash tables keep the lower halves of addresses, so that it is refused as it comes, and right at the
-# preferred base.
+# Tcl 8.6 from Debian's static archive, which is built for glibc and by gcc, and for musl from its source package,
+# with 10,000 records.  Its hash tables keep the lower halves of addresses, so that it is refused as it comes, and
+# right at the preferred base.
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"
 real=$here/real
 . "$real/real.inc"
 
-archive=$($CC_CMD -print-file-name=libtcl8.6.a)
-[ -f "$archive" ] || skip "libtcl8.6.a is missing (Debian package tcl8.6-dev)"
-[ -f /usr/share/tcltk/tcl8.6/init.tcl ] || skip "init.tcl is missing (Debian package libtcl8.6)"
+# compile_tcl SOURCE: $archive, made once, with zlib's parts that come with it.  Without threads, Tcl leaves
+# allocation to malloc.  Its own allocator hands out what earlier blocks have left, of which parts reach
+# the image: halves of addresses in libc, which has no build-id in musl by which it could be told again.
+compile_tcl() {
+  made=$1/../tcl8.6.$LIBC
+  (
+    flock 9
+    [ ! -f "$made/libtcl8.6.a" ] || exit 0
+    rm -rf "$made.new"
+    mkdir "$made.new"
+    (cd "$made.new" && CC=$CC_CMD CFLAGS=-g "$1/unix/configure" --disable-shared --disable-threads &&
+      make -j2 TCL_LIBRARY="$1/library" libtcl8.6.a) >"$WORK/log" 2>&1 || fail "Tcl: $(tail -n 3 "$WORK/log")"
+    mv "$made.new" "$made"
+  ) 9>"$made.lock"
+  archive=$made/libtcl8.6.a
+}
+
+case $LIBC in
+glibc)
+  archive=$($CC_CMD -print-file-name=libtcl8.6.a) include=/usr/include/tcl8.6 zlib=-lz
+  [ -f "$archive" ] || skip "libtcl8.6.a is missing (Debian package tcl8.6-dev)"
+  [ -f /usr/share/tcltk/tcl8.6/init.tcl ] || skip "init.tcl is missing (Debian package libtcl8.6)"
+  ;;
+musl)
+  source=$(debian_source tcl8.6) include=$source/generic zlib=
+  compile_tcl "$source"
+  ;;
+esac
 
 base=0x123400000000
 flag=$BASE_FLAG$base
-$CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I/usr/include/tcl8.6 -Wa,-I,"$real" \
+$CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I"$include" -I"$LIBDIR/../include" -Wa,-I,"$real" \
   -c "$real/tcl.c" -o "$WORK/tcl.o"
 for kind in plain turf; do
   script=
   [ $kind = plain ] || script="-L$LIBDIR -T urf.ld $flag"
-  $CC_CMD $LD_FLAG -shared -o "$WORK/$kind.so" "$WORK/tcl.o" "$archive" -lz -ldl -lm -pthread \
+  $CC_CMD $LD_FLAG -shared -o "$WORK/$kind.so" "$WORK/tcl.o" "$archive" $zlib -ldl -lm -pthread \
     -Wl,--exclude-libs,libtcl8.6.a $script
 done
 
 # what init finds there would be in the image, and in the answers of the live library
 unset LANG LC_ALL LC_CTYPE TZ
 freeze_with=--fixed
-prove "Tcl"
+policy=
+[ "$LIBC" != musl ] || policy=$real/tcl_musl.policy
+prove "Tcl" $policy
 [ "$TURF" != none ] || exit 0
 
 # a hash that is kept is the lower half of an address; no alignment makes it right
