@@ -61,6 +61,11 @@ static bool is_load(const struct writer *w, size_t segment)
   return w->segments[segment].p_type == PT_LOAD;
 }
 
+static bool is_changed(const struct writer *w, size_t segment)
+{
+  return (segment >= w->last && is_load(w, segment)) || write_is_outside(&w->segments[segment]);
+}
+
 /* Those program headers that will be others: put_segments changes no more. */
 static int spoil_headers(const struct writer *w, unsigned char *out)
 {
@@ -71,8 +76,8 @@ static int spoil_headers(const struct writer *w, unsigned char *out)
     p++;
   if (p->p_offset || end > p->p_filesz || end > w->data_offset || end > 0x10000)
     return -1;
-  for (size_t i = w->last; i < w->n_segments; i++)
-    for (uint64_t at = w->ehdr.e_phoff + i * size, n = size; n-- && is_load(w, i); at++)
+  for (size_t i = 0; i < w->n_segments; i++)
+    for (uint64_t at = w->ehdr.e_phoff + i * size, n = size; n-- && is_changed(w, i); at++)
       out[at] = (unsigned char)~w->old[at];
   return 0;
 }

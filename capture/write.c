@@ -216,6 +216,11 @@ static void put_note(struct writer *w, uint64_t offset)
   memcpy(w->head + offset, &n, sizeof n);
 }
 
+bool write_is_outside(const GElf_Phdr *p)
+{
+  return p->p_type != PT_LOAD && p->p_filesz && !p->p_memsz;
+}
+
 /* One segment from the region on, with all its bytes in the file, and the table, too.
  *
  * Both alignments are a request only, which the loader checks: where address and file offset are
@@ -225,13 +230,15 @@ static int put_segments(struct writer *w)
   GElf_Phdr *last = &w->segments[w->last], none = {0};
   /* for a small image the dynamic linker's way to an aligned address costs more than it gives */
   const uint64_t wanted[] = {w->plan->size < HUGE_PAGE ? 0 : HUGE_PAGE, w->plan->align};
-  for (size_t i = w->last + 1; i < w->n_segments; i++)
-    if (w->segments[i].p_type == PT_LOAD) {
-      if (w->segments[i].p_align > last->p_align)
-        last->p_align = w->segments[i].p_align;
-      if (!gelf_update_phdr(w->elf, (int)i, &none)) /* PT_NULL */
-        return fail_elf(w->e, SYSTEM, w->lib->path, "program header");
-    }
+  for (size_t i = 0; i < w->n_segments; i++) {
+    GElf_Phdr *p = &w->segments[i];
+    const bool follows = i > w->last && p->p_type == PT_LOAD;
+    if (follows && p->p_align > last->p_align)
+      last->p_align = p->p_align;
+    if ((follows || write_is_outside(p)) &&
+        !gelf_update_phdr(w->elf, (int)i, follows ? &none : p)) /* PT_NULL */
+      return fail_elf(w->e, SYSTEM, w->lib->path, "program header");
+  }
   last->p_filesz = last->p_memsz = w->tail_address + w->tail.n - last->p_vaddr;
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
     if (wanted[i] > last->p_align && (last->p_vaddr - last->p_offset) % wanted[i] == 0)
@@ -376,6 +383,13 @@ static int move_symbols(struct writer *w, Elf_Scn *scn, const GElf_Shdr *sh)
   return write_form(w, data->d_buf, ELF_T_SYM, data->d_size, w->head + sh->sh_offset);
 }
 
+static void move_segments(struct writer *w, const GElf_Shdr *sh, uint64_t offset)
+{
+  for (GElf_Phdr *p = w->segments; p < w->segments + w->n_segments; p++)
+    if (write_is_outside(p) && p->p_offset == sh->sh_offset && p->p_filesz == sh->sh_size)
+      p->p_offset = offset;
+}
+
 /* Of a section that is not mapped: it follows what is already there. */
 static int put_section(struct writer *w, Elf_Scn *scn, GElf_Shdr *sh, const char *more)
 {
@@ -388,6 +402,7 @@ static int put_section(struct writer *w, Elf_Scn *scn, GElf_Shdr *sh, const char
   if (put_sparse(w, offset, w->head + sh->sh_offset, sh->sh_size) ||
       put(w, offset + sh->sh_size, (const unsigned char *)more, extra))
     return -1;
+  move_segments(w, sh, offset);
   sh->sh_offset = offset;
   sh->sh_size += extra;
   w->at = offset + sh->sh_size;
@@ -482,10 +497,9 @@ static int put_rest(struct writer *w)
 /* The head changes until the end, so it comes last. */
 static int put_all(struct writer *w)
 {
-  uint64_t tail = w->data_offset + (w->tail_address - w->lib->note.data);
-  w->at = tail + w->tail.n;
+  const uint64_t tail = w->data_offset + (w->tail_address - w->lib->note.data);
   if (put_sparse(w, w->data_offset, w->plan->image, w->plan->size) ||
-      put(w, tail, w->tail.at, w->tail.n) || put_rest(w) || put_ehdr(w, &w->ehdr) ||
+      put(w, tail, w->tail.at, w->tail.n) || put_ehdr(w, &w->ehdr) ||
       put_sparse(w, 0, w->head, w->data_offset))
     return -1;
   if (ftruncate(w->out, (off_t)w->at))
@@ -503,7 +517,8 @@ static int convert(struct writer *w, char **temporary)
       write_tail(w))
     return -1;
   put_note(w, note_offset);
-  if (put_segments(w) || put_hash(w, note_offset) || create_output(w, temporary))
+  w->at = w->data_offset + (w->tail_address - note->data) + w->tail.n;
+  if (create_output(w, temporary) || put_rest(w) || put_segments(w) || put_hash(w, note_offset))
     return -1;
   return put_all(w);
 }

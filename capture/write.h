@@ -48,6 +48,9 @@ struct writer {
 int write_refuse(struct writer *w, const char *what);
 /* The head's offset of size bytes that the dynamic linker sees at address; what is their name. */
 int write_find(struct writer *w, const char *what, uint64_t address, uint64_t size, uint64_t *out);
+/* Whether the segment is of a section that is not in memory, such as .riscv.attributes, and that will be
+ * elsewhere in the file: the segment follows. */
+bool write_is_outside(const GElf_Phdr *p);
 /* Converts size bytes from memory form to the file's, which has the same size. */
 int write_form(struct writer *w, void *from, Elf_Type type, size_t size, void *to);
 
