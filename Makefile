@@ -36,8 +36,11 @@ OBJCOPY_$(MACHINE) = $(OBJCOPY)
 OTHERS = $(foreach c,$(CROSS),$(if $(CC_$(call machine_of,$c)),$(call machine_of,$c)))
 MACHINES = $(MACHINE) $(OTHERS)
 # For others than this one Debian has the library (musl-dev:arm64), and no musl-gcc: one is made after this machine's.
+# `make musl` builds what is not installed, with a host program for static ones.
 MUSL_SPECS = /usr/lib/x86_64-linux-musl/musl-gcc.specs
-$(foreach m,$(OTHERS),$(if $(and $(wildcard /usr/lib/$m-linux-musl/libc.so),$(wildcard $(MUSL_SPECS))), \
+MUSL = $(abspath $(B))/musl
+has_musl = $(and $(wildcard /usr/lib/$(1)-linux-musl/libc.so),$(wildcard $(MUSL_SPECS)))
+$(foreach m,$(OTHERS),$(if $(or $(call has_musl,$m),$(wildcard $(MUSL)/$m/lib/libc.so)), \
   $(eval MUSL_CC_$m = $(B)/musl-gcc-$m)))
 
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
@@ -62,12 +65,16 @@ HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/gu
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 # Where what is linked into libraries of a machine is, from $(B)/lib on
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
-# The host of static programs is a static PIE, which glibc has not on all machines.
-# What else static programs want of a machine, the headers of these have not.
+# What is assembled in glibc for arm wants .got.plt in front of .got, in one section, which urf.ld has apart; of s390x
+# the headers have not all that static programs want.
 NO_PROGRAMS = arm s390x
-STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(filter /%,$(shell $(CC_$m) -print-file-name=rcrt1.o)),$m))
+# The host of static programs is a static PIE, which glibc has not on all machines: then it is one of musl.
+# Libraries of musl are not frozen where that has other types than glibc for what the loader does.
+glibc_pie = $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o))
+STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(or $(call glibc_pie,$m),$(wildcard $(MUSL)/$m/lib/rcrt1.o)),$m))
+NO_MUSL = i386 arm
 HOSTS = $(STATIC:%=turf/host-%-static) \
-	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(MUSL_CC_$m),turf/host-$m-musl))
+	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(filter $(NO_MUSL),$m),,$(if $(MUSL_CC_$m),turf/host-$m-musl)))
 
 SHARED = urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
 	$(foreach m,$(STATIC),$(call place_of,$m)liburf.a) \
@@ -83,7 +90,7 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
 # of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
 # linker takes one.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved __urf_iplt_apart
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
@@ -118,12 +125,30 @@ $(B)/host.list:
 	echo '{ urf_host_handshake; };' >$@
 
 # What libgcc has for atomics asks glibc what the CPU can do: so they are in line.
-$(B)/musl-gcc-%: $(MUSL_SPECS) Makefile
+$(B)/musl-gcc-%: Makefile
 	@mkdir -p $(@D)
-	sed 's/x86_64/$*/g' $< >$@.specs
+	if [ -f $(MUSL)/$*/lib/libc.so ]; then cat $(MUSL)/$*/lib/musl-gcc.specs; \
+	  else sed 's/x86_64/$*/g' $(MUSL_SPECS); fi >$@.specs
 	printf '#!/bin/sh\nexec %s "$$@" -specs %s %s\n' $(CC_$*) $(abspath $@).specs \
 	  "$(call known,$(CC_$*),-mno-outline-atomics)" >$@
 	chmod +x $@
+
+# Of Debian's source, for the machines that there are compilers for; the next make finds it.
+musl: $(foreach m,$(OTHERS),$(if $(call has_musl,$m),,$(MUSL)/$m/lib/libc.so))
+$(MUSL)/%/lib/libc.so:
+	source=$$(tests/real/debian-source musl build/third-party) && \
+	mkdir -p $(MUSL)/$*/build && cd $(MUSL)/$*/build && \
+	$$source/configure CC=$(CC_$*) CROSS_COMPILE=$(patsubst %gcc,%,$(CC_$*)) --target=$* \
+	  --prefix=$(MUSL)/$* --syslibdir=$(MUSL)/$*/lib && $(MAKE) -s install
+	rm -r $(MUSL)/$*/build
+
+# MACHINE: what musl-gcc does not link
+define link_musl_pie
+	$(patsubst %gcc,%ld,$(CC_$(1))) -static -pie --no-dynamic-linker --eh-frame-hdr -z text $(MUSL)/$(1)/lib/rcrt1.o $(MUSL)/$(1)/lib/crti.o $@ \
+	  $(MUSL)/$(1)/lib/libc.a $(shell $(CC_$(1)) -print-libgcc-file-name) $(shell $(CC_$(1)) -print-file-name=libgcc_eh.a) \
+	  $(MUSL)/$(1)/lib/libc.a $(MUSL)/$(1)/lib/crtn.o -o $@.new
+	mv $@.new $@
+endef
 
 # machine_rules MACHINE: what libraries and static programs are linked with, and the hosts
 define machine_rules
@@ -157,10 +182,11 @@ $(B)/lib/$(call place_of,$(1))liburf.so: Makefile
 	echo 'INPUT(-l:liburf_shared.a)' >$$@
 
 # It goes on in a process that a program has taken over, with another thread pointer.
-$(B)/lib/turf/host-$(1)-static: $$(HOST_STATIC) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) Makefile
+$(B)/lib/turf/host-$(1)-static: $(if $(call glibc_pie,$(1)),,$(B)/musl-gcc-$(1)) $$(HOST_STATIC) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) Makefile
 	@mkdir -p $$(@D)
-	$$(CC_$(1)) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(1) -Icapture/$(1) \
-	  $$(HOST_STATIC) -static-pie -o $$@
+	$(if $(call glibc_pie,$(1)),$$(CC_$(1)) -static-pie,$$(MUSL_CC_$(1)) -r -nostdlib) $$(STD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	  -O2 -fPIE -fno-stack-protector -Iloader -Iloader/$(1) -Icapture/$(1) $$(HOST_STATIC) -o $$@
+	$(if $(call glibc_pie,$(1)),,$$(call link_musl_pie,$(1)))
 
 $(B)/lib/turf/host-$(1)-glibc: $$(HOST) $$(HOST_HEADERS) $$(wildcard capture/$(1)/*.h) $(B)/host.list Makefile
 	@mkdir -p $$(@D)
@@ -216,7 +242,8 @@ check: all
 	  tests/run -j $(JOBS) $(TESTS)
 
 # Every test in every configuration there is a compiler for, see tests/MATRIX.md.
-check-matrix: all
+check-matrix: musl
+	$(MAKE) all
 	-set -f; TURF=$(abspath $(B))/bin/turf LIBDIR=$(abspath $(B))/lib \
 	  tests/run -j $(JOBS) -a -o $(B)/matrix $(TESTS)
 	tests/matrix $(B)/matrix tests/MATRIX.md
@@ -231,5 +258,5 @@ lint:
 clean:
 	rm -rf $(B)
 
-.PHONY: all install demo bench check check-matrix lint clean
+.PHONY: all musl install demo bench check check-matrix lint clean
 .DELETE_ON_ERROR:

@@ -369,6 +369,11 @@ static int check_linking(struct reader *r)
                 "%s: has relocations packed for Android (DT_ANDROID_RELA), which the dynamic "
                 "linkers of glibc and musl do not know: link it without --pack-dyn-relocs=android",
                 lib->path);
+  if (lib->libc == LIBC_MUSL && lib->form.word == 4)
+    return fail(r->f.e, REFUSED,
+                "%s: is for musl on a machine with 32 bits, where that has wider file offsets and "
+                "times than what turf puts into it: link it for glibc",
+                lib->path);
   if (lib->libc == LIBC_MUSL && (lib->irelative || lib->n_ifuncs))
     return fail(
         r->f.e, REFUSED,

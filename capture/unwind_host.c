@@ -53,7 +53,7 @@ void unwind_each(void (*f)(size_t allocation, const uintptr_t *frames, size_t n)
 
 #ifndef __GLIBC__
 /* A libgcc that was built for glibc asks for these, which musl has not: sys/auxv.h (for aarch64), dlfcn.h. */
-unsigned long __getauxval(unsigned long type);
+unsigned long __getauxval(unsigned long type) __attribute__((weak)); /* in libc.a it is */
 unsigned long __getauxval(unsigned long type)
 {
   return getauxval(type);

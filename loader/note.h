@@ -43,6 +43,10 @@ __asm__(".hidden __urf_heap_size");
 __asm__(".globl __urf_got_reserved\n.hidden __urf_got_reserved\n"
         ".set __urf_got_reserved, " URF_GOT_RESERVED "\n");
 
+/* Whether the relocations that static programs apply are in .rela.plt only: see urf.ld. */
+__asm__(".globl __urf_iplt_apart\n.hidden __urf_iplt_apart\n"
+        ".set __urf_iplt_apart, " URF_IPLT_APART "\n");
+
 /* So that the section with the users' hooks is never empty, which lld takes for NOBITS. */
 __asm__(".section .urf.hooks,\"aw\"\n.balign " URF_WORD "\n.zero " URF_WORD "\n.previous\n");
 

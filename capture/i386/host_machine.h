@@ -2,7 +2,6 @@
 #ifndef TURF_HOST_MACHINE_H
 #define TURF_HOST_MACHINE_H
 
-#include <asm/ldt.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -40,9 +39,9 @@ static inline void read_float(uint32_t control[2])
 #define THREAD_POINTER(value) segment_base(value)
 static inline uintptr_t segment_base(uintptr_t segment)
 {
-  struct user_desc d;
-  memset(&d, 0, sizeof d);
-  d.entry_number = (unsigned)segment / 8;
+  struct { /* kernel, arch/x86/include/uapi/asm/ldt.h, which musl's compiler does not see */
+    uint32_t entry_number, base_addr, limit, flags;
+  } d = {(uint32_t)segment / 8, 0, 0, 0};
   return segment && !syscall(SYS_get_thread_area, &d) ? d.base_addr : 0;
 }
 /* Where a program's thread-local variables are (ELF Handling For Thread-Local Storage, variant II): below the

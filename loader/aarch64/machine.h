@@ -9,6 +9,7 @@
 #define URF_WORD "8"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "24"   /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_LARGEST_PAGE 65536u /* of the three that kernels have (Arm ARM, D8.2.1) */
+#define URF_IPLT_APART "0"      /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0        /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, include/uapi/asm-generic/unistd.h */
 #define URF_SYS_WRITE 64

@@ -7,6 +7,7 @@
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/arm/include/uapi/asm/signal.h) */
 #define URF_WORD "4"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "12" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
+#define URF_IPLT_APART "0"    /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/arm/tools/syscall.tbl; mmap2, whose offset counts pages */
 #define URF_SYS_MMAP 192

@@ -7,6 +7,7 @@
 #define URF_SA_RESTORER 0      /* there is none */
 #define URF_WORD "8"           /* bytes of a pointer */
 #define URF_GOT_RESERVED "16"  /* bytes in front of what lazy binding writes in .got.plt (psABI) */
+#define URF_IPLT_APART "1"     /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0x800   /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, include/uapi/asm-generic/unistd.h */
 #define URF_SYS_WRITE 64

@@ -8,7 +8,8 @@
 #define URF_WORD "8"               /* bytes of a pointer */
 #define URF_GOT_RESERVED                                                                           \
   "0" /* bytes in front of what lazy binding writes in .got.plt: they are in .got */
-#define URF_DTV_OFFSET 0 /* from what __tls_get_addr is asked for to what it gives (psABI) */
+#define URF_IPLT_APART "0" /* relocations of static programs are in .rela.plt only */
+#define URF_DTV_OFFSET 0   /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/s390/kernel/syscalls/syscall.tbl */
 #define URF_SYS_MMAP 90
 #define URF_SYS_MUNMAP 91

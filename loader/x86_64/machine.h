@@ -7,6 +7,7 @@
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "24" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
+#define URF_IPLT_APART "0"    /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/x86/entry/syscalls/syscall_64.tbl */
 #define URF_SYS_WRITE 1

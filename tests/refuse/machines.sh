@@ -57,6 +57,14 @@ refused 1 "other.so: is for aarch64, and --host $LIBDIR/turf/host-x86_64-glibc f
   frozen other.so --host "$LIBDIR/turf/host-x86_64-glibc"
 "$TURF" info other.so | grep -q '^machine  *aarch64, glibc$' || fail "turf info does not say which machine"
 
+# musl has other types there: a library that says it needs musl
+if [ -e "$LIBDIR/turf/i386/liburf_shared.a" ]; then
+  : >empty.c
+  i686-linux-gnu-gcc -shared -fPIC -nostdlib -Wl,-soname,libc.so -o libc.so empty.c
+  i686-linux-gnu-gcc -shared -fPIC -nodefaultlibs -Wl,--no-as-needed library.c -o musl32.so libc.so -L"$LIBDIR/turf/i386" -L"$LIBDIR" -T urf.ld
+  refused 1 "musl32.so: is for musl on a machine with 32 bits, where that has wider file offsets" frozen musl32.so
+fi
+
 # turf without any host
 mkdir -p alone/bin
 cp "$TURF" alone/bin/turf
