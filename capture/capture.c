@@ -229,7 +229,8 @@ static const char *parse_mapping(struct mapping *m, const char *line)
 {
   char prot[8];
   int name = 0;
-  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &m->lo, &m->hi, prot, &name) != 3)
+  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %n", &m->lo, &m->hi, prot,
+             &m->offset, &name) != 4)
     return NULL;
   m->prot = (prot[0] == 'r' ? PROT_READ : 0) | (prot[1] == 'w' ? PROT_WRITE : 0) |
             (prot[2] == 'x' ? PROT_EXEC : 0);

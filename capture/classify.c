@@ -426,7 +426,9 @@ bool mapping_is_fixed(const struct capture *runs, size_t n, const struct mapping
     return false;
   for (size_t r = 1; r < n; r++) {
     const struct mapping *other = mapping_of(&runs[r], m->lo);
-    if (!other || other->lo != m->lo || strcmp(other->what, m->what) != 0)
+    /* not where one part of the dynamic linker was and now another one is, by chance */
+    if (!other || other->lo != m->lo || other->offset != m->offset ||
+        strcmp(other->what, m->what) != 0)
       return false;
   }
   return true;

@@ -650,11 +650,37 @@ static void test_all(void)
   test_proof();
 }
 
+static void map(int r, struct mapping m)
+{
+  *PUSH(&run[r].mappings) = m;
+}
+
+/* Where there are few places for the dynamic linker, each of its parts is sometimes where another one was. */
+static void test_fixed_mappings(void)
+{
+  const uint64_t at = 0xf7fde000;
+  start();
+  for (int r = 0; r < RUNS; r++) {
+    map(r, (struct mapping){.lo = at, .hi = at + 0x2000, .what = "ld.so", .offset = r * 0x1000});
+    map(r, (struct mapping){.lo = 0x5000, .hi = 0x6000, .what = ""});
+    map(r, (struct mapping){.lo = 0x8000 + r * 0x1000, .hi = 0x9000 + r * 0x1000, .what = "f"});
+    map(r, (struct mapping){.lo = 0x20000, .hi = 0x21000, .what = "f", .offset = 0x3000});
+  }
+  const struct mapping *m = run[0].mappings.at;
+  CHECK(!mapping_is_fixed(run, RUNS, &m[0]) && mapping_is_fixed(run, RUNS, &m[1]));
+  CHECK(!mapping_is_fixed(run, RUNS, &m[2]) && mapping_is_fixed(run, RUNS, &m[3]));
+  for (int r = 0; r < RUNS; r++) {
+    free(run[r].mappings.at);
+    memset(&run[r].mappings, 0, sizeof run[r].mappings);
+  }
+}
+
 int main(void)
 {
   test_all();
   form.swapped = true;
   test_all();
+  test_fixed_mappings();
   start(); /* frees what the last test has left */
   plan_free(&plan);
   for (int r = 0; r < RUNS; r++)
