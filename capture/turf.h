@@ -67,9 +67,9 @@ bool region_is_zero(const struct region *g, size_t at, size_t n);
 
 struct mapping {
   uint64_t lo, hi; /* run-time */
-  uint64_t offset; /* in the file */
   char what[64];   /* "[stack]", "[heap]", last part of a file name, or "" */
   unsigned prot;   /* as in mprotect(2): read 1, write 2, execute 4 */
+  uint64_t offset; /* in the file */
 };
 
 struct module {
