@@ -5,7 +5,7 @@
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 tools=${TRIPLE:+$TRIPLE-}
-need readelf=binutils "${tools}nm=binutils" eu-elflint=elfutils patchelf
+need readelf=binutils "${tools}nm=binutils" "${tools}strip=binutils" "${tools}objcopy=binutils" eu-elflint=elfutils patchelf
 
 build_driver
 source=$TESTS/feature/link_now.c
@@ -28,10 +28,18 @@ works() {
   run "$DRIVER" -f "./$1" >out.txt 2>/dev/null
   same a.txt out.txt "after $2 it answers otherwise"
 }
-change() { # COMMAND... FILE-IN-PLACE
+# false where the tool cannot do it to the library without turf, either, and is left out: strip of riscv64
+# finds no room for program headers in what ld.lld 14 has linked
+can() { # TOOL FILE-IN-PLACE
+  ! $1 "$2" || return 0
+  cp a.so without.so || fail "no copy to try $1 with"
+  ! $1 without.so || fail "$1 can do it to the library without turf only"
+  echo "left out: $1, which cannot do it to the library without turf, either"
+  return 1
+}
+change() { # TOOL...
   cp c.so changed.so
-  run "$@" changed.so
-  works changed.so "$*"
+  if can "$*" changed.so; then works changed.so "$*"; fi
 }
 works c.so nothing
 change ${tools}strip
@@ -46,11 +54,12 @@ change patchelf --set-soname libother.so
 ! command -v eu-strip >/dev/null || change eu-strip
 ! command -v llvm-strip >/dev/null || change llvm-strip
 ! command -v llvm-objcopy >/dev/null || change llvm-objcopy --strip-debug
-"${tools}objcopy" --only-keep-debug c.so c.debug
+cp c.so c.debug
 cp c.so linked.so
-"${tools}strip" linked.so
-"${tools}objcopy" --add-gnu-debuglink=c.debug linked.so
-works linked.so "objcopy --add-gnu-debuglink"
+if can "${tools}objcopy --only-keep-debug" c.debug && can "${tools}strip" linked.so; then
+  run "${tools}objcopy" --add-gnu-debuglink=c.debug linked.so
+  works linked.so "objcopy --add-gnu-debuglink"
+fi
 
 # the same bytes again, from another place to another name
 mkdir elsewhere
@@ -58,6 +67,7 @@ cp b.so elsewhere/input.so
 freeze elsewhere/input.so elsewhere/output.so
 cmp c.so elsewhere/output.so || fail "two freezes of one library differ"
 cp b.so stripped.so
-"${tools}strip" stripped.so
-freeze stripped.so c-stripped.so
-works c-stripped.so "strip before the freeze"
+if can "${tools}strip" stripped.so; then
+  freeze stripped.so c-stripped.so
+  works c-stripped.so "strip before the freeze"
+fi
