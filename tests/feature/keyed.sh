@@ -2,7 +2,6 @@
 # Tables keyed by addresses come out the same where addresses are equal modulo some power of two: the
 # smallest that will do is found, asked for, and checked at load.  What varies by itself is refused,
 # however seldom it does.
-# not: aarch64 its libraries are at multiples of 64 KiB anyhow, one of the alignments that this is about
 # timeout: 300
 # shellcheck disable=SC1091,SC2086,SC2094
 . "$(dirname "$0")/../lib.sh"
@@ -47,17 +46,22 @@ END
   build_lib keyed$1-b.so keyed$1.c
 }
 
+# what the linker asks for anyhow
+keyed 4
+given=$(readelf -lW keyed4-b.so | awk '$1 == "LOAD" { print $NF; exit }')
+
 for bit in 4:0x1000 12:0x10000 17:0x200000; do
   align=${bit#*:} bit=${bit%:*}
   keyed $bit
-  if [ $LIBC = musl ] && [ $align != 0x1000 ]; then
+  [ $((align)) -gt $((given)) ] || align=$given
+  if [ $LIBC = musl ] && [ $align != $given ]; then
     expect_refusal 1 table "$TURF" freeze keyed$bit-b.so -o "$OUT"
     continue
   fi
   freeze keyed$bit-b.so keyed$bit-c.so 2>warnings
   cat warnings
   case $align in
-  0x1000) [ ! -s warnings ] || fail "warned of a table that does not depend on addresses" ;;
+  "$given") [ ! -s warnings ] || fail "warned of a table that does not depend on addresses" ;;
   *) grep -q "table+.*multiples of $((align / 1024)) KiB" warnings || fail "no warning of the table" ;;
   esac
   run "$TURF" info keyed$bit-c.so >info.txt
@@ -72,7 +76,7 @@ done
 
 # So does how much is allocated; what other runs have beyond the end of the first one's heap does not
 # come by itself.  The runs are 5 pages apart, modulo 16: the first has the most in 1 of 16 cases only.
-if [ $LIBC != musl ]; then
+if [ $LIBC != musl ] && [ $((given)) -lt 65536 ]; then
   cat >size.c <<'END'
 #include "feature.h"
 static unsigned char *block;
