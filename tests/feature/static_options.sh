@@ -10,9 +10,6 @@
 . "$(dirname "$0")/../lib.sh"
 . "$TESTS/static.inc"
 
-# without turf, either, position-independent ones of i386 do not start when ld.lld 14 has linked them
-kinds='pie fixed'
-[ "$LD-$MACHINE" != lld-i386 ] || kinds=fixed
 # nothing else asks for init by its name, so it would be no function of its own any more
 lto=-flto
 [ "$CC-$LD" != gcc-lld ] || lto= # which does not know gcc's form

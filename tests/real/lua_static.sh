@@ -1,5 +1,7 @@
 #!/bin/sh
 # not: mold static programs need urf.ld
+# not: lld-riscv64 ld.lld 14 does not relax code, as which all of glibc is compiled there
+# not: armhf turf has no static programs of it
 # not: s390x turf has no static programs of it
 # file: static program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
@@ -8,6 +10,7 @@
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"
 . "$here/static.inc"
+has_static_host
 real=$here/real
 . "$real/real.inc"
 
@@ -27,7 +30,7 @@ done
 policy_file=$real/lua.policy
 [ $BITS = 64 ] || policy_file=$real/lua_$MACHINE.policy
 
-for kind in pie fixed; do
+for kind in $kinds; do
   turf='' link_static $kind plain "$sources" $flags -lm
   turf=1 link_static $kind program "$sources" $flags -lm -Wl,--defsym=__urf_heap_size=0x8000000
   policy="--policy $policy_file"
