@@ -48,7 +48,8 @@ $(foreach m,$(OTHERS),$(if $(or $(call has_musl,$m),$(wildcard $(MUSL)/$m/lib/li
 loader_flags = $(STD) -O2 -fPIC -fno-builtin -fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE \
 	-D__NO_INLINE__ -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
 # What marks code as fit for IBT and shadow stacks, BTI and PAC: without it the library would lose the mark.
-SOME_KNOW = -fno-tree-loop-distribute-patterns -fcf-protection=full -mbranch-protection=standard -mno-outline-atomics
+# And code of riscv64 that lld 14 can link, too.
+SOME_KNOW = -mno-relax -fno-tree-loop-distribute-patterns -fcf-protection=full -mbranch-protection=standard -mno-outline-atomics
 $(foreach m,$(MACHINES),$(eval KNOWN_$m := $(call known,$(CC_$m),$(SOME_KNOW))))
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone

@@ -1,7 +1,7 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086
-# machines: yes
+# machines: gcc
 # timeout: 900
 # Lua 5.4 from Debian's source package, with a table of 200,000 records (run by an emulator, of 10,000).
 here=$(cd "$(dirname "$0")/.." && pwd)
