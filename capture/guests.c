@@ -2,8 +2,10 @@
  *
  * It reserves all addresses that its program can have at once, and chooses among them by itself, so that the kernel
  * has no say.  Where it looks for room first (downwards from there) it keeps in a variable, mmap_next_start, which it
- * exports as it does all its symbols, for plugins: here that is set before each mapping.  What another emulator does
- * in another way lies at the same addresses in each run then, which displaced.c sees. */
+ * exports as it does all its symbols, for plugins: here that is set before each mapping.  A library with a preferred
+ * base it would put where the dynamic linker says; so the calls that map that are changed, and it takes for the place
+ * what the kernel returns.  What another emulator does in another way lies at the same addresses in each run then,
+ * which displaced.c sees. */
 
 #include <elf.h>
 #include <errno.h>
@@ -66,11 +68,13 @@ void guests_begin(int pid, uint64_t entry, struct displacement *d)
 
 static void set_place(int pid, struct displacement *d, bool own)
 {
-  enum { OTHERS = 1 << 24 };
+  /* how much it will be is not known yet; qemu asks for the program's break together with it (16 MiB, elfload.c) */
+  enum { OTHERS = 1 << 24, ROOM = 4 << 20, BREAK = 16 << 20 };
   struct guests *g = &d->guests;
   const bool library = own && g->opened;
   const uint64_t step = own ? g->n : OTHERS + g->others;
-  const uint64_t place = trace_place(d, library, step);
+  const uint64_t room = own && !g->n ? ROOM + BREAK : ROOM;
+  const uint64_t place = trace_place(d, library, step, library ? d->reserved : room);
   unsigned char bytes[WORD];
   put_word(bytes, native(WORD), place);
   (void)child_write(pid, g->variable, bytes, sizeof bytes);
@@ -113,6 +117,36 @@ static bool is_break(const struct displacement *d, uint64_t at, const struct use
          at - d->program < d->program_size;
 }
 
+static void move(int pid, struct user_regs_struct *regs, const struct guests *g, uint64_t to)
+{
+  regs->REG_ARG1 = g->base + to;
+  (void)child_set_call(pid, regs);
+}
+
+static bool is_library(const struct displacement *d, uint64_t size)
+{
+  return d->guests.opened && (size - d->image < 4096 || size - d->reserved < 4096);
+}
+
+/* It is about to map the library there, because of a hint; first room for it, then its file.  True when it was. */
+static bool see_hint(int pid, struct displacement *d, struct user_regs_struct *regs, uint64_t at)
+{
+  struct guests *g = &d->guests;
+  const uint64_t to = g->place, size = regs->REG_ARG2;
+  if (!is_thread_of(pid, d->pid))
+    return false;
+  const bool file = g->hinted == at && (int)regs->REG_ARG5 >= 0 && d->made.n;
+  const bool room = !file && is_library(d, size), fell = d->fixed || trace_overlaps(d, to, size);
+  g->hinted = room && !fell ? at : 0;
+  if (file)
+    move(pid, regs, g, d->made.at[d->made.n - 1].lo);
+  else if (room && !fell)
+    move(pid, regs, g, to);
+  if (room)
+    note(pid, d, &(struct made){.lo = fell ? at : to, .size = size, .fell = fell});
+  return file || room;
+}
+
 bool guests_call(int pid, struct user_regs_struct *regs, struct displacement *d)
 {
   struct guests *g = &d->guests;
@@ -140,7 +174,7 @@ bool guests_call(int pid, struct user_regs_struct *regs, struct displacement *d)
                         .for_stack =
                             map && regs->REG_ARG3 == PROT_NONE && regs->REG_ARG4 & MAP_STACK,
                         .fell = g->loaded && at != g->place});
-  else if (map && is_break(d, at, regs))
+  else if (map && !see_hint(pid, d, regs, at) && is_break(d, at, regs))
     child_give(pid, regs, -ENOMEM);
   return true;
 }

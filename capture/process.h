@@ -139,8 +139,9 @@ struct guests {
   bool wanted; /* the library has 32 bits, and there is an emulator */
   /* where the emulator keeps where it looks for room next, 0 while it is not known; what was put there last */
   uint64_t variable, place;
-  uint64_t base;       /* where the program's address 0 is, 0 while it is not known */
-  uint64_t n, others;  /* mappings so far; those of copies of the process */
+  uint64_t base;      /* where the program's address 0 is, 0 while it is not known */
+  uint64_t n, others; /* mappings so far; those of copies of the process */
+  uint64_t hinted; /* where the emulator was about to put the library, and it was put elsewhere */
   bool opened, loaded; /* the library is to be mapped next, or has been */
 };
 

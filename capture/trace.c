@@ -282,6 +282,14 @@ static bool is_break(const struct displacement *d, const struct user_regs_struct
   return d->emulated && regs->REG_ARG1 && regs->REG_ARG1 - d->program < d->program_size;
 }
 
+bool trace_overlaps(const struct displacement *d, uint64_t lo, uint64_t size)
+{
+  for (size_t i = 0; i < d->made.n; i++)
+    if (lo < d->made.at[i].lo + d->made.at[i].size && d->made.at[i].lo < lo + size)
+      return true;
+  return false;
+}
+
 /* Where there is little room, places that are taken, or the kernel's, are likely enough to be looked for, and
  * so is that of a library which is to have no other. */
 static bool is_taken(const struct displacement *d, const struct space *space, uint64_t lo,
@@ -293,10 +301,7 @@ static bool is_taken(const struct displacement *d, const struct space *space, ui
     return false;
   if (lo < 6 * space->lowest && 5 * space->lowest < lo + size)
     return true;
-  for (size_t i = 0; i < d->made.n; i++)
-    if (lo < d->made.at[i].lo + d->made.at[i].size && d->made.at[i].lo < lo + size)
-      return true;
-  return false;
+  return trace_overlaps(d, lo, size);
 }
 
 static uint64_t free_place(const struct displacement *d, const struct space *space, uint64_t step,
@@ -309,14 +314,13 @@ static uint64_t free_place(const struct displacement *d, const struct space *spa
   return place;
 }
 
-uint64_t trace_place(const struct displacement *d, bool library, uint64_t step)
+uint64_t trace_place(const struct displacement *d, bool library, uint64_t step, uint64_t size)
 {
-  enum { ROOM = 4 << 20 }; /* how much it will be is not known yet */
   if (library && d->fixed)
     return d->fixed;
   if (library && run_of(d) < 3)
     return place_of_library(d, &narrow_space);
-  return free_place(d, &narrow_space, step, ROOM, library ? d->setting.align : 4096);
+  return free_place(d, &narrow_space, step, size, library ? d->setting.align : 4096);
 }
 
 static void displace(int pid, struct displacement *d, struct user_regs_struct *regs)

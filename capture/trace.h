@@ -30,8 +30,10 @@ uint64_t draw(unsigned seed, uint64_t step);
 bool is_thread_of(int tid, int pid);
 
 /* Where the next mapping of a program of 32 bits shall be, of which only that is known: it is the library's, or the
- * step-th. */
-uint64_t trace_place(const struct displacement *d, bool library, uint64_t step);
+ * step-th, and has so many bytes, if not fewer. */
+uint64_t trace_place(const struct displacement *d, bool library, uint64_t step, uint64_t size);
+/* Whether the process has made a mapping for itself that lies there. */
+bool trace_overlaps(const struct displacement *d, uint64_t lo, uint64_t size);
 
 /* guests.c: programs of 32 bits that an emulator runs */
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # A preferred base that is occupied: the library is relocated, as without one.
+# machines: yes
 # not: mold it gives libraries no base
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
