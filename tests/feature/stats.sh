@@ -54,6 +54,7 @@ cat >ask.c <<'END'
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <urf.h>
 /* proc_pid_pagemap(5): present, and not of a file */
@@ -69,6 +70,26 @@ static int is_private(uintptr_t page)
 #endif
   return entry >> 63 && !(entry >> 61 & 1);
 }
+/* An emulator of 32 bits has its program's memory elsewhere, by some pages: how many, a pattern tells. */
+static uintptr_t shift(void)
+{
+#ifdef __arm__
+  enum { PAGES = 24, PATTERN = 0x350905 };
+  char *p = mmap(0, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (int i = 0; p != MAP_FAILED && i < PAGES; i++)
+    if (PATTERN >> i & 1)
+      p[i * 4096] = 1;
+  for (uintptr_t by = 0; by < 256 * 4096; by += 4096) {
+    int i = 0;
+    while (i < PAGES && is_private((uintptr_t)p + by + (uintptr_t)i * 4096) == (PATTERN >> i & 1))
+      i++;
+    if (i == PAGES)
+      return by;
+  }
+  puts("no page table has the program's pages"), exit(77);
+#endif
+  return 0;
+}
 /* LIBRARY, [start, end) of the region at link time; prints what the library and what the kernel says */
 int main(int argc, char **argv)
 {
@@ -77,9 +98,10 @@ int main(int argc, char **argv)
   if (!h || dlinfo(h, RTLD_DI_LINKMAP, &map))
     return puts(dlerror()), 1;
   uintptr_t start = map->l_addr + strtoul(argv[2], 0, 0), end = map->l_addr + strtoul(argv[3], 0, 0);
+  const uintptr_t by = shift();
   unsigned n = 0;
   for (uintptr_t page = start; page < end; page += 4096)
-    n += is_private(page);
+    n += is_private(page + by);
   struct urf_stats *(*stats)(void) = (struct urf_stats * (*)(void)) dlsym(h, "stats");
   const struct urf_stats *s = stats();
   printf("%lu %lu %lu %d %u\n", (unsigned long)s->words, (unsigned long)s->imports,
