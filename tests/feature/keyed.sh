@@ -2,7 +2,7 @@
 # Tables keyed by addresses come out the same where addresses are equal modulo some power of two: the
 # smallest that will do is found, asked for, and checked at load.  What varies by itself is refused,
 # however seldom it does.
-# timeout: 300
+# timeout: 400
 # shellcheck disable=SC1091,SC2086,SC2094
 . "$(dirname "$0")/../lib.sh"
 [ "$TURF" != none ] || exit 0
