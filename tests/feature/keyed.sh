@@ -46,9 +46,10 @@ END
   build_lib keyed$1-b.so keyed$1.c
 }
 
-# what the linker asks for anyhow
+# what the linker asks for anyhow, and gets but of musl
 keyed 4
 given=$(readelf -lW keyed4-b.so | awk '$1 == "LOAD" { print $NF; exit }')
+[ $LIBC != musl ] || given=0x1000
 
 for bit in 4:0x1000 12:0x10000 17:0x200000; do
   align=${bit#*:} bit=${bit%:*}
@@ -96,6 +97,8 @@ fi
 # beyond 2 MiB there is no alignment
 keyed 25
 expect_refusal 1 table "$TURF" freeze keyed25-b.so -o "$OUT"
+
+[ -z "$RUNNER" ] || exit 0 # the rest is the same on all machines, and takes minutes in an emulator
 
 # a random bit is not due to addresses, even when it happens to be the same in all runs with others
 cat >random.c <<'END'
