@@ -16,6 +16,8 @@ struct reader {
   struct library *lib;
   struct urf_note found; /* as it stands in the file */
   bool has_note;
+  bool
+      glibc; /* it has the note that start files of glibc have (NT_GNU_ABI_TAG), and musl's have not */
   uint64_t note_at; /* its address, where nothing in the file leads to it; or 0 */
 };
 
@@ -72,6 +74,8 @@ static int scan_notes(struct reader *r, Elf_Data *notes)
   GElf_Nhdr n;
   for (; notes && (next = gelf_getnote(notes, at, &n, &name, &desc)) > 0; at = next) {
     const unsigned char *start = notes->d_buf;
+    r->glibc |=
+        n.n_namesz == 4 && n.n_type == NT_GNU_ABI_TAG && memcmp(start + name, ELF_NOTE_GNU, 4) == 0;
     if (n.n_namesz != 4 || n.n_type != URF_NOTE_TYPE ||
         memcmp(start + name, URF_NOTE_NAME, 4) != 0 || r->has_note)
       continue;
@@ -369,7 +373,7 @@ static int check_linking(struct reader *r)
                 "%s: has relocations packed for Android (DT_ANDROID_RELA), which the dynamic "
                 "linkers of glibc and musl do not know: link it without --pack-dyn-relocs=android",
                 lib->path);
-  if (lib->libc == LIBC_MUSL && lib->form.word == 4)
+  if (lib->form.word == 4 && (lib->is_static ? !r->glibc : lib->libc == LIBC_MUSL))
     return fail(r->f.e, REFUSED,
                 "%s: is for musl on a machine with 32 bits, where that has wider file offsets and "
                 "times than what turf puts into it: link it for glibc",

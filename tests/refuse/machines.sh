@@ -62,6 +62,12 @@ if [ -e "$LIBDIR/turf/i386/liburf_shared.a" ]; then
   : >empty.c
   i686-linux-gnu-gcc -shared -fPIC -nostdlib -Wl,-soname,libc.so -o libc.so empty.c
   i686-linux-gnu-gcc -shared -fPIC -nodefaultlibs -Wl,--no-as-needed library.c -o musl32.so libc.so -L"$LIBDIR/turf/i386" -L"$LIBDIR" -T urf.ld
+  echo 'int urf_init(void) { return 0; } int main(void) { return 0; }' >program.c
+  i686-linux-gnu-gcc -static program.c -o program -L"$LIBDIR/turf/i386" -L"$LIBDIR" -Wl,-T,urf.ld
+  run "$TURF" freeze program -o "$OUT"
+  at=$(readelf -SW program | awk '{ sub(/^ *\[ *[0-9]+\]/, "") } $1 == ".note.ABI-tag" { print $4 }')
+  printf '\377' | dd of=program bs=1 seek=$((0x$at + 8)) conv=notrunc status=none # of another type
+  refused 1 "program: is for musl on a machine with 32 bits" frozen program
   refused 1 "musl32.so: is for musl on a machine with 32 bits, where that has wider file offsets" frozen musl32.so
 fi
 
