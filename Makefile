@@ -70,9 +70,9 @@ place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
 # the headers have not all that static programs want.
 NO_PROGRAMS = arm s390x
 # The host of static programs is a static PIE, which glibc has not on all machines: then it is one of musl.
-# Libraries of musl are not frozen where that has other types than glibc for what the loader does.
 glibc_pie = $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o))
 STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(or $(call glibc_pie,$m),$(wildcard $(MUSL)/$m/lib/rcrt1.o)),$m))
+# Libraries of musl are not frozen where that has other types than glibc for what the loader does.
 NO_MUSL = i386 arm
 HOSTS = $(STATIC:%=turf/host-%-static) \
 	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(filter $(NO_MUSL),$m),,$(if $(MUSL_CC_$m),turf/host-$m-musl)))

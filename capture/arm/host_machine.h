@@ -1,4 +1,7 @@
 /* arm as the host program has to know it. */
+#ifndef TURF_HOST_MACHINE_H
+#define TURF_HOST_MACHINE_H
+
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,3 +49,5 @@ static inline long machine_clone(long flags)
                    :                                                                               \
                    :                                                                               \
                    : "r4", "r5", "r6", "r8", "r9", "r10")
+
+#endif

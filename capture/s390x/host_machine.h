@@ -1,4 +1,7 @@
 /* s390x as the host program has to know it. */
+#ifndef TURF_HOST_MACHINE_H
+#define TURF_HOST_MACHINE_H
+
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,3 +37,5 @@ static inline long machine_clone(long flags)
                    :                                                                               \
                    :                                                                               \
                    : "r6", "r7", "r8", "r9", "r10", "r13")
+
+#endif
