@@ -281,13 +281,6 @@ static int is_harmless_at(const struct area *a, const char *p)
   return is_quiet(a, p);
 }
 
-static uint64_t first_bytes(const char *from, size_t n)
-{
-  uint64_t value = 0;
-  memcpy(&value, from, n < sizeof value ? n : sizeof value);
-  return value;
-}
-
 static void say_stretch(const struct area *a, size_t from, size_t to,
                         void (*say)(char sign, const char *line))
 {

@@ -448,13 +448,6 @@ struct stretch {
   void (*say)(char sign, const char *line);
 };
 
-static unsigned long long first_bytes(const char *from, size_t n)
-{
-  unsigned long long value = 0;
-  memcpy(&value, from, n < sizeof value ? n : sizeof value);
-  return value;
-}
-
 static void say_stretch(const struct area *a, struct stretch *s)
 {
   char line[4608];
@@ -462,8 +455,10 @@ static void say_stretch(const struct area *a, struct stretch *s)
   const int tells = s->known && probes[s->known - 1].kind == PROBE_TELLS;
   if (n)
     snprintf(line, sizeof line, "data %lx %zx %d %llx %llx %s %s",
-             (unsigned long)(a->offset + s->from), n, a->tls, first_bytes(a->before + s->from, n),
-             first_bytes(a->now + s->from, n), tells ? probes[s->known - 1].name : "-", a->path);
+             (unsigned long)(a->offset + s->from), n, a->tls,
+             (unsigned long long)first_bytes(a->before + s->from, n),
+             (unsigned long long)first_bytes(a->now + s->from, n),
+             tells ? probes[s->known - 1].name : "-", a->path);
   if (n)
     s->say('+', line);
   s->from = s->to = 0;

@@ -4,6 +4,8 @@
 #define TURF_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* When the library and what it needs are there, before its constructors run; image: its own. */
 void memory_begin(const void *image);
@@ -11,8 +13,18 @@ void memory_begin(const void *image);
  * explains, with a line
  *   data OFFSET SIZE TLS WAS NOW LABEL PATH
  * numbers in hex, OFFSET from the module's load bias, or in its thread-local variables if TLS is 1;
- * WAS and NOW the first bytes of it, at most 8; LABEL the probe that changes the same, or "-". */
+ * WAS and NOW the first bytes of it, at most 8, as one number; LABEL the probe that changes the same, or "-". */
 void memory_changes(void (*say)(char sign, const char *line));
+
+/* The number that so many bytes are, of which it takes 8. */
+static inline uint64_t first_bytes(const char *from, size_t n)
+{
+  uint64_t value = 0;
+  const size_t taken = n < sizeof value ? n : sizeof value;
+  const int from_the_end = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+  memcpy((char *)&value + (from_the_end ? sizeof value - taken : 0), from, taken);
+  return value;
+}
 
 /* Runs f in a copy of the process, and waits for it. Memory shared with it tells what it did.  Nothing is
  * done where nobody wants to know: there the process itself does the same, so that all have their
