@@ -172,8 +172,9 @@ struct variables {
   LIST(struct named) list; /* in no order; a variable may be there several times */
 };
 
-/* Of any shared object, as far as it can be read; the caller frees them. */
-void variables_read(struct variables *n, const char *path);
+/* Of any shared object, as far as it can be read; the caller frees them.  Of what exports nothing, as a static
+ * program, whatever linkers leave in its .dynsym, all count as exported. */
+void variables_read(struct variables *n, const char *path, bool exports);
 void variables_free(struct variables *n);
 
 #endif

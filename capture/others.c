@@ -131,7 +131,7 @@ static void read_changes(struct changes *c, const struct capture *run)
       continue;
     if (strcmp(x.path, path) != 0) {
       variables_free(&names);
-      variables_read(&names, x.path);
+      variables_read(&names, x.path, !run->lib->is_static);
       path = x.path;
     }
     add_line(c, &names, &x, label);

@@ -74,19 +74,16 @@ static void add_debug(struct variables *n, const struct elf_file *f)
   free(path);
 }
 
-void variables_read(struct variables *n, const char *path)
+void variables_read(struct variables *n, const char *path, bool exports)
 {
   struct elf_file f;
   struct error ignored = {0};
   struct dynsym s;
-  bool exports = false;
   *n = (struct variables){0};
   if (!file_open(&f, path, &ignored)) {
-    for (int i = 1; i < f.n_symbols && !file_dynsym(&f, i, &s); i++) {
+    for (int i = 1; i < f.n_symbols && !file_dynsym(&f, i, &s); i++)
       add_name(n, &s.sym, s.name, true);
-      exports |= GELF_ST_TYPE(s.sym.st_info) != STT_SECTION;
-    }
-    add_symtab(n, f.elf, !exports); /* a static program exports nothing, but perhaps its sections */
+    add_symtab(n, f.elf, !exports);
     add_debug(n, &f);
   }
   file_close(&f);

@@ -41,9 +41,9 @@ static struct capture run;
 static char *directory;
 
 void freeze_cleanup(void) {}
-void variables_read(struct variables *n, const char *path)
+void variables_read(struct variables *n, const char *path, bool exports)
 {
-  (void)path;
+  (void)path, (void)exports;
   *n = (struct variables){0};
 }
 void variables_free(struct variables *n)
