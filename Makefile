@@ -66,9 +66,8 @@ HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/gu
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 # Where what is linked into libraries of a machine is, from $(B)/lib on
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
-# What is assembled in glibc for arm wants .got.plt in front of .got, in one section, which urf.ld has apart; of s390x
-# the headers have not all that static programs want.
-NO_PROGRAMS = arm s390x
+# What is assembled in glibc for arm wants .got.plt in front of .got, in one section, which urf.ld has apart.
+NO_PROGRAMS = arm
 # The host of static programs is a static PIE, which glibc has not on all machines: then it is one of musl.
 glibc_pie = $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o))
 STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(or $(call glibc_pie,$m),$(wildcard $(MUSL)/$m/lib/rcrt1.o)),$m))

@@ -11,10 +11,14 @@
 #define URF_IPLT_APART "0" /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0   /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/s390/kernel/syscalls/syscall.tbl */
+#define URF_SYS_WRITE 4
 #define URF_SYS_MMAP 90
 #define URF_SYS_MUNMAP 91
+#define URF_SYS_MPROTECT 125
+#define URF_SYS_SCHED_YIELD 158
 #define URF_SYS_MREMAP 163
 #define URF_SYS_MADVISE 219
+#define URF_SYS_EXIT_GROUP 248
 #define URF_SYS_CLOCK_GETTIME 260
 
 /* syscall(2), "Architecture calling conventions"; mmap takes its arguments in memory */
