@@ -79,7 +79,6 @@ static uint64_t add_part(struct changes *c, const struct variables *n, const str
   if (limit < end)
     end = limit;
   part.size = end - part.offset;
-  part.whole = part.size == whole->size;
   /* names with an underscore are libc's own */
   const bool is_public = covers(exported, part.offset) && *exported->name != '_';
   part.calls = !is_public && strcmp(label, "-") != 0;
@@ -99,9 +98,9 @@ static void add_line(struct changes *c, const struct variables *n, const struct 
   struct change rest = *told;
   while (rest.size) {
     const uint64_t done = add_part(c, n, &rest, label);
+    c->list.at[c->list.n - 1].whole = done == told->size;
     rest.offset += done;
     rest.size -= done;
-    rest.was = rest.now = 0;
   }
 }
 

@@ -20,6 +20,7 @@ refuses() {
   shift 2
   [ -z "$RUNNER" ] || set -- "$@" --runner "$RUNNER"
   expect_refusal 1 "$says" "$TURF" freeze "$file" -o "$OUT" "$@"
+  ! grep '0x0 before, 0x0 now' "$WORK/stderr" || fail "$file: as if nothing had changed"
 }
 
 # refused NAME TEXT BOOT: as a program of each kind
