@@ -8,6 +8,7 @@
 enum { N = 64 };
 static char *shared[N];
 static _Thread_local int own = 4;
+static _Thread_local _Alignas(64) char aligned[100];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 int boot(void)
@@ -20,6 +21,8 @@ int boot(void)
 static void *work(void *arg)
 {
   unsigned n = (unsigned)(intptr_t)arg;
+  char *volatile at = aligned; /* the compiler knows what it ought to be */
+  CHECK((uintptr_t)at % 64 == 0);
   own += (int)n;
   for (int i = 0; i < 20000; i++) {
     n = n * 1103515245 + 12345;
