@@ -44,14 +44,17 @@ static struct {
 static const char *read_file(const char *path)
 {
   struct stat st;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &st))
+  if (stat(path, &st))
     return strerror(errno);
   guest.path = path;
   guest.size = (size_t)st.st_size;
-  /* not as a mapping, which would look like one of the guest's */
+  /* Not as a mapping, which would look like one of the guest's; and before it is opened, since turf takes the next
+   * one behind that for the guest's place (guests.c). */
   unsigned char *file =
       mmap(NULL, guest.size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return strerror(errno);
   for (size_t at = 0; file != MAP_FAILED && at < guest.size;) {
     const ssize_t n = pread(fd, file + at, guest.size - at, (off_t)at);
     if (n <= 0)
