@@ -66,11 +66,11 @@ HOST_HEADERS = capture/world.h capture/memory.h capture/unwind_host.h capture/gu
 TURF = $(filter-out host guest_% world memory probes unwind_host,$(patsubst capture/%.c,%,$(sort $(wildcard capture/*.c))))
 # Where what is linked into libraries of a machine is, from $(B)/lib on
 place_of = $(if $(filter $(MACHINE),$(1)),,turf/$(1)/)
-# What is assembled in glibc for arm wants .got.plt in front of .got, in one section, which urf.ld has apart.
-NO_PROGRAMS = arm
 # The host of static programs is a static PIE, which glibc has not on all machines: then it is one of musl.
 glibc_pie = $(filter /%,$(shell $(CC_$(1)) -print-file-name=rcrt1.o))
-STATIC = $(foreach m,$(filter-out $(NO_PROGRAMS),$(MACHINES)),$(if $(or $(call glibc_pie,$m),$(wildcard $(MUSL)/$m/lib/rcrt1.o)),$m))
+STATIC = $(foreach m,$(MACHINES),$(if $(or $(call glibc_pie,$m),$(wildcard $(MUSL)/$m/lib/rcrt1.o)),$m))
+# What is assembled in glibc's setjmp takes _GLOBAL_OFFSET_TABLE_ for the start of .got, where ld.bfd does not have it.
+GOT_AT_SYMBOL = arm
 # Libraries of musl are not frozen where that has other types than glibc for what the loader does.
 NO_MUSL = i386 arm
 HOSTS = $(STATIC:%=turf/host-%-static) \
@@ -78,7 +78,8 @@ HOSTS = $(STATIC:%=turf/host-%-static) \
 
 SHARED = urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
 	$(foreach m,$(STATIC),$(call place_of,$m)liburf.a) \
-	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS)
+	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS) \
+	$(addprefix turf/,$(addsuffix /urf.ld,$(filter $(GOT_AT_SYMBOL),$(OTHERS))))
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
 
@@ -201,6 +202,12 @@ $(foreach m,$(MACHINES),$(eval $(call machine_rules,$m)))
 $(B)/lib/urf.ld: ldscripts/urf.ld
 	@mkdir -p $(@D)
 	cp $< $@
+
+# lld, which has the symbol there anyhow, lets a script set it in a section with a condition only.
+$(B)/lib/turf/%/urf.ld: ldscripts/urf.ld Makefile
+	@mkdir -p $(@D)
+	sed 's/^  \.got  *: {/  .got : ONLY_IF_RW { _GLOBAL_OFFSET_TABLE_ = .;/' $< >$@
+	grep -q ONLY_IF_RW $@
 
 $(B)/include/urf.h: loader/urf.h
 	@mkdir -p $(@D)

@@ -23,6 +23,10 @@
 #include "host_machine.h"
 #include "memory.h"
 
+#ifndef CODE_OF
+#define CODE_OF(function) ((uintptr_t)(function))
+#endif
+
 enum { PAGE = 4096, UNIT = 4, GAP = 4 * UNIT };
 
 const int guest_is_program = 1;
@@ -359,7 +363,7 @@ static int at_exit(void (*fn)(void *), void *arg, void *dso)
 
 static void put_code(const unsigned char code[JUMP_SIZE])
 {
-  unsigned char *at = (unsigned char *)(uintptr_t)guest.handshake->at_exit;
+  unsigned char *at = (unsigned char *)CODE_OF(guest.handshake->at_exit);
   const uintptr_t lo = (uintptr_t)at & -(uintptr_t)PAGE;
   const size_t size = ((uintptr_t)at + JUMP_SIZE + PAGE - 1 - lo) & -(uintptr_t)PAGE;
   if (!at || mprotect((void *)lo, size, PROT_READ | PROT_WRITE | PROT_EXEC))
@@ -382,8 +386,8 @@ static void joined(const void *image, const void *variables)
   guest_leave();
   guest.joined(image, variables);
   if (h->at_exit) {
-    memcpy(replaced, (const void *)(uintptr_t)h->at_exit, JUMP_SIZE);
-    JUMP_MAKE(jump, at_exit);
+    memcpy(replaced, (const void *)CODE_OF(h->at_exit), JUMP_SIZE);
+    JUMP_MAKE(jump, h->at_exit, at_exit);
     put_code(jump);
   }
   guest.seal = h->seal;

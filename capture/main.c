@@ -96,6 +96,15 @@ static int run_verify(const struct options *o, struct error *e)
   return verify(o, e);
 }
 
+/* Few machines have a script of their own. */
+static bool has_file(const char *dir, const char *name)
+{
+  char *path = xprintf("%s/%s", dir, name);
+  const bool yes = access(path, R_OK) == 0;
+  free(path);
+  return yes;
+}
+
 static int run_flags(const struct options *o, struct error *e)
 {
   char *dir = turf_lib_dir(), *own = xprintf("%s/turf/%s", dir, o->input ? o->input : "");
@@ -115,7 +124,7 @@ static int run_flags(const struct options *o, struct error *e)
                   "it is installed (Debian: gcc-%s-linux-gnu)",
                   o->input, dir, o->input);
   else
-    printf("-L%s -L%s -Wl,-T,%s/urf.ld\n", own, dir, dir);
+    printf("-L%s -L%s -Wl,-T,%s/urf.ld\n", own, dir, has_file(own, "urf.ld") ? own : dir);
   free(own);
   free(dir);
   return status;

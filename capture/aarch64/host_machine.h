@@ -46,7 +46,7 @@ static inline void read_float(uint32_t control[2])
                    : "x0", "x30", "memory")
 /* ldr x16 from behind, br x16 (Arm ARM, C6.2) */
 #define JUMP_SIZE 16
-#define JUMP_MAKE(code, target)                                                                    \
+#define JUMP_MAKE(code, from, target)                                                              \
   do {                                                                                             \
     const uint32_t jump_[2] = {0x58000050, 0xd61f0200};                                            \
     const uint64_t target_ = (uintptr_t)(target);                                                  \

@@ -56,7 +56,7 @@ static inline uintptr_t segment_base(uintptr_t segment)
                    : "edx", "memory")
 /* mov to eax, jump there */
 #define JUMP_SIZE 7
-#define JUMP_MAKE(code, target)                                                                    \
+#define JUMP_MAKE(code, from, target)                                                              \
   do {                                                                                             \
     const uint32_t target_ = (uintptr_t)(target);                                                  \
     memcpy(code, "\xb8----\xff\xe0", JUMP_SIZE);                                                   \

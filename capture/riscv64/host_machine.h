@@ -34,7 +34,7 @@ static inline void read_float(uint32_t control[2])
                    : "a0", "ra", "memory")
 /* auipc t1, 0; ld t1, 12(t1); jr t1 (RISC-V ISA, RV64I); the address */
 #define JUMP_SIZE 20
-#define JUMP_MAKE(code, target)                                                                    \
+#define JUMP_MAKE(code, from, target)                                                              \
   do {                                                                                             \
     const uint32_t jump_[3] = {0x00000317, 0x00c33303, 0x00030067};                                \
     const uint64_t target_ = (uintptr_t)(target);                                                  \

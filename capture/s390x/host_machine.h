@@ -42,7 +42,7 @@ static inline void read_float(uint32_t control[2])
 /* iihf and iilf to r1, br (z/Architecture Principles of Operation, 7): glibc's function, whose place it takes, has 16
  * bytes up to the next one */
 #define JUMP_SIZE 14
-#define JUMP_MAKE(code, target)                                                                    \
+#define JUMP_MAKE(code, from, target)                                                              \
   do {                                                                                             \
     const uint64_t target_ = (uintptr_t)(target);                                                  \
     memcpy(code, "\xc0\x18----\xc0\x19----\x07\xf1", JUMP_SIZE);                                   \

@@ -56,7 +56,7 @@ static inline void read_float(uint32_t control[2])
                    : "rbx", "r12", "r13", "r14", "r15", "cc")
 /* mov to rax, jump there */
 #define JUMP_SIZE 12
-#define JUMP_MAKE(code, target)                                                                    \
+#define JUMP_MAKE(code, from, target)                                                              \
   do {                                                                                             \
     const uint64_t target_ = (uintptr_t)(target);                                                  \
     memcpy(code, "\x48\xb8--------\xff\xe0", JUMP_SIZE);                                           \

@@ -10,10 +10,14 @@
 #define URF_IPLT_APART "0"    /* relocations of static programs are in .rela.plt only */
 #define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/arm/tools/syscall.tbl; mmap2, whose offset counts pages */
-#define URF_SYS_MMAP 192
+#define URF_SYS_WRITE 4
 #define URF_SYS_MUNMAP 91
+#define URF_SYS_MPROTECT 125
+#define URF_SYS_SCHED_YIELD 158
 #define URF_SYS_MREMAP 163
+#define URF_SYS_MMAP 192
 #define URF_SYS_MADVISE 220
+#define URF_SYS_EXIT_GROUP 248
 #define URF_SYS_CLOCK_GETTIME 263
 
 /* syscall(2), "Architecture calling conventions"; r7 may be the frame pointer */

@@ -2,7 +2,6 @@
 # How static programs are compiled and linked: the same answers without turf, with it, and frozen.
 # timeout: 1200
 # not: lld-riscv64 ld.lld 14 does not relax code, as which all of glibc is compiled there
-# not: armhf turf has no static programs of it
 # not: mold static programs need urf.ld
 # file: static program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154

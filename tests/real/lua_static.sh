@@ -1,7 +1,6 @@
 #!/bin/sh
 # not: mold static programs need urf.ld
 # not: lld-riscv64 ld.lld 14 does not relax code, as which all of glibc is compiled there
-# not: armhf turf has no static programs of it
 # file: static program
 # shellcheck disable=SC1091,SC2046,SC2086,SC2154
 # timeout: 900

@@ -3,7 +3,6 @@
 # that can be frozen.
 # timeout: 600
 # not: lld-riscv64 ld.lld 14 does not relax code, as which all of glibc is compiled there
-# not: armhf turf has no static programs of it
 # not: mold static programs need urf.ld
 # file: static program
 # shellcheck disable=SC1091,SC2016,SC2086,SC2154
@@ -98,9 +97,11 @@ refuses failing 'has no function absent' --init absent
 refuses buffered 'has no function boot' --init boot
 
 # turf has to stand before the C library
-case $LD-$LIBC-$kinds in
-lld-glibc-pie*)
-  ! $CC_CMD $LD_FLAG -static-pie failing.c -o late -I"$TESTS/../loader" -L"$LIBDIR${MACHINE:+/turf/$MACHINE}" -L"$LIBDIR" -T urf.ld 2>said ||
+case $LD-$LIBC in
+lld-glibc)
+  static=-static-pie
+  [ "$kinds" != fixed ] || static='-static -fno-pie'
+  ! $CC_CMD $LD_FLAG $static failing.c -o late -I"$TESTS/../loader" -L"$LIBDIR${MACHINE:+/turf/$MACHINE}" -L"$LIBDIR" -T urf.ld 2>said ||
     fail "linked with the C library's malloc"
   grep -q 'Wl,-T,urf.ld' said || fail "lld says: $(cat said)"
   ;;
