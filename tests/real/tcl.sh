@@ -1,7 +1,7 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
-# shellcheck disable=SC1091,SC2034,SC2086
-# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl
+# shellcheck disable=SC1091,SC2034,SC2086,SC2154
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
 # timeout: 900
 # Tcl 8.6 from Debian's static archive, which is built for glibc and by gcc, and for musl from its source package,
 # with 10,000 records.  Its hash tables keep the lower halves of addresses, so that it is refused as it comes, and
@@ -11,21 +11,12 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 real=$here/real
 . "$real/real.inc"
 
-# compile_tcl SOURCE: $archive, made once, with zlib's parts that come with it.  Without threads, Tcl leaves
-# allocation to malloc.  Its own allocator hands out what earlier blocks have left, of which parts reach
-# the image: halves of addresses in libc, which has no build-id in musl by which it could be told again.
+# compile_tcl SOURCE: with zlib's parts that come with it.  Without threads, Tcl leaves allocation to malloc.  Its
+# own allocator hands out what earlier blocks have left, of which parts reach the image: halves of addresses in
+# libc, which has no build-id in musl by which it could be told again.
 compile_tcl() {
-  made=$1/../tcl8.6.$LIBC
-  (
-    flock 9
-    [ ! -f "$made/libtcl8.6.a" ] || exit 0
-    rm -rf "$made.new"
-    mkdir "$made.new"
-    (cd "$made.new" && CC=$CC_CMD CFLAGS=-g "$1/unix/configure" --disable-shared --disable-threads &&
-      make -j2 TCL_LIBRARY="$1/library" libtcl8.6.a) >"$WORK/log" 2>&1 || fail "Tcl: $(tail -n 3 "$WORK/log")"
-    mv "$made.new" "$made"
-  ) 9>"$made.lock"
-  archive=$made/libtcl8.6.a
+  CC=$CC_CMD CFLAGS=-g "$1/unix/configure" --disable-shared --disable-threads &&
+    make -j2 TCL_LIBRARY="$1/library" libtcl8.6.a
 }
 
 case $LIBC in
@@ -36,7 +27,8 @@ glibc)
   ;;
 musl)
   source=$(debian_source tcl8.6) include=$source/generic zlib=
-  compile_tcl "$source"
+  made "$source" libtcl8.6.a compile_tcl
+  archive=$made/libtcl8.6.a
   ;;
 esac
 
