@@ -69,8 +69,10 @@ const struct cause_text cause_texts[FIND_CAUSES] = {
         {"varies", "is not the same in every run",
          "A time, a process id, a random number, or what was made of one or of an address:\n"
          "  every process would have that of the freeze.  No seed or key must come to that.",
-         "Set it at first use, or in a function of URF_ON_THAW (urf.h); if the value of one run\n"
-         "  will do for all, accept it (with the action zero instead of keep: as cleared bytes)",
+         "Set it at first use, or in a function of URF_ON_THAW (urf.h); or, if it was made of an\n"
+         "  address in the library, give that a preferred base and use --fixed; if the value of\n"
+         "  one run will do for all, accept it (with the action zero instead of keep: as cleared\n"
+         "  bytes)",
          "keep"},
     [FIND_REFUSED] = {"refused", "must not be frozen",
                       "It is not as it was before init, and the frozen file would hold it.",
