@@ -1,21 +1,39 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
-# shellcheck disable=SC1091,SC2086
-# timeout: 400
-# configs: gcc-bfd-glibc gcc-lld-glibc
-# OpenSSL 3.0 from Debian's static archives, which are built for glibc: a client's SSL_CTX with the CA
-# bundle of the system.  It is refused as it is, because init has seeded its random number generators.
+# shellcheck disable=SC1091,SC2086,SC2154
+# timeout: 900
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
+# OpenSSL 3.0 from Debian's static archives, which are built for glibc, and for musl from its source package: a
+# client's SSL_CTX with the CA bundle of the system.  It is refused as it is, because init has seeded its random
+# number generators.
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib.sh"
 real=$here/real
 . "$real/real.inc"
 
 need openssl
-for it in ssl crypto; do
-  archive=$($CC_CMD -print-file-name=lib$it.a)
-  [ -f "$archive" ] || skip "lib$it.a is missing (Debian package libssl-dev)"
-  archives="${archives:-} $archive"
-done
+
+# compile_openssl SOURCE: with what Debian's has
+compile_openssl() {
+  CC="$CC_CMD $kernel" "$1/Configure" no-shared no-tests no-idea no-mdc2 no-rc5 no-zlib enable-rfc3779 enable-cms \
+    no-capieng no-rdrand enable-ec_nistp_64_gcc_128 --prefix=/usr --openssldir=/usr/lib/ssl linux-x86_64 -g &&
+    make -j2 build_libs
+}
+
+case $LIBC in
+glibc)
+  archives="$($CC_CMD -print-file-name=libssl.a) $($CC_CMD -print-file-name=libcrypto.a)" include=
+  for archive in $archives; do
+    [ -f "$archive" ] || skip "${archive##*/} is missing (Debian package libssl-dev)"
+  done
+  ;;
+musl)
+  need perl
+  source=$(debian_source openssl)
+  made "$source" libssl.a compile_openssl
+  archives="$made/libssl.a $made/libcrypto.a" include="-I$made/include -I$source/include"
+  ;;
+esac
 [ -f /etc/ssl/certs/ca-certificates.crt ] || skip "Debian package ca-certificates is missing"
 
 # a root, an authority below it, a server's certificate; keys
@@ -37,14 +55,14 @@ certificate() {
 certificate middle middle.key root middle ca.ext
 certificate leaf ec.pem middle turf.example leaf.ext
 
-# build NAME FLAG...: NAME.so, and without turf NAME-plain.so
+# build NAME FLAG...: NAME.so, and without turf NAME-plain.so, with the tables by which the refusal tells the stack
 build() {
   name=$1
   shift
-  $CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I"$TESTS/../loader" "$@" -Wa,-I,"$WORK" \
+  $CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden $include -I"$TESTS/../loader" "$@" -Wa,-I,"$WORK" \
     -c "$real/openssl.c" -o $name.o
-  link_lib '' $name-plain.so $name.o $archives -- -Wl,--exclude-libs,ALL
-  link_lib "-L$LIBDIR -T urf.ld" $name.so $name.o $archives -- -Wl,--exclude-libs,ALL
+  link_lib '' $name-plain.so $name.o $archives -- -Wl,--exclude-libs,ALL,--eh-frame-hdr
+  link_lib "-L$LIBDIR -T urf.ld" $name.so $name.o $archives -- -Wl,--exclude-libs,ALL,--eh-frame-hdr
 }
 
 # With the seed of the freeze all processes would draw the same numbers: refused, and the message says
@@ -52,7 +70,7 @@ build() {
 build bare
 if [ "$TURF" != none ]; then
   expect_refusal 1 "is not the same in every run" "$TURF" freeze bare.so -o "$OUT"
-  for text in 'memory allocated by CRYPTO_zalloc' 'reached by:    ctx -> ' SSL_CTX_new_ex urf_init \
+  for text in 'memory allocated by CRYPTO_zalloc' 'reached by:    ctx' SSL_CTX_new_ex urf_init \
     'random numbers (getrandom' 'No seed or key' URF_ON_THAW 'heap:CRYPTO_zalloc#' \
     'cannot be frozen as it is'; do
     grep -qF "$text" stderr || fail "the refusal does not say: $text"
