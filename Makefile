@@ -91,7 +91,7 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # names only those stay that take the place of libc's (weak) or that urf.ld and users mention.  What compilers call
 # of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
 # linker takes one.
-GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved __urf_iplt_apart
+GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved __urf_got_first __urf_iplt_apart
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)

@@ -8,7 +8,8 @@
 #define URF_WORD "4"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "12" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_IPLT_APART "0"    /* relocations of static programs are in .rela.plt only */
-#define URF_DTV_OFFSET 0      /* from what __tls_get_addr is asked for to what it gives (psABI) */
+#define URF_GOT_FIRST "__urf_got_first" /* _GLOBAL_OFFSET_TABLE_ has to be at .got: see urf.ld */
+#define URF_DTV_OFFSET 0 /* from what __tls_get_addr is asked for to what it gives (psABI) */
 /* kernel, arch/arm/tools/syscall.tbl; mmap2, whose offset counts pages */
 #define URF_SYS_WRITE 4
 #define URF_SYS_MUNMAP 91

@@ -10,3 +10,7 @@ NOTE_TAIL(URF_STATIC, sizeof(struct program));
 
 /* See urf.ld. */
 __asm__(".section .urf.headers,\"a\"\n.balign 8\n.zero 8\n.previous\n");
+
+#ifdef URF_GOT_FIRST
+__asm__(".globl " URF_GOT_FIRST "\n.hidden " URF_GOT_FIRST "\n.set " URF_GOT_FIRST ", 1\n");
+#endif

@@ -106,6 +106,12 @@ lld-glibc)
   grep -q 'Wl,-T,urf.ld' said || fail "lld says: $(cat said)"
   ;;
 esac
+# the script of all machines where one has its own; lld needs no other
+if [ "$LD" = bfd ] && [ -f "$LIBDIR/turf/$MACHINE/urf.ld" ]; then
+  ! $CC_CMD $LD_FLAG -static failing.c -o other -I"$TESTS/../loader" -L"$LIBDIR/turf/$MACHINE" -L"$LIBDIR" \
+    -Wl,-T,"$LIBDIR/urf.ld" 2>said || fail "linked with the script of other machines"
+  grep -q 'turf flags MACHINE' said || fail "ld.bfd says: $(cat said)"
+fi
 # the loader for static programs in a library
 if [ $LIBC = glibc ]; then
   $CC_CMD $LD_FLAG -shared -fPIC failing.c -o mixed.so -I"$TESTS/../loader" -L"$LIBDIR${MACHINE:+/turf/$MACHINE}" -L"$LIBDIR" -Wl,-Bstatic \
