@@ -124,14 +124,16 @@ static int check_loader(struct reader *r)
 {
   struct library *lib = r->lib;
   int i = 0;
-  uint64_t ignored, flags;
-  bool dynamic = file_tag(&r->f, DT_NEEDED, &i, &ignored);
-  for (size_t s = 0; s < r->f.n_segments; s++)
-    lib->is_program |= r->f.segments[s].p_type == PT_INTERP;
-  dynamic |= lib->is_program;
+  uint64_t ignored, flags = 0;
+  bool dynamic = file_tag(&r->f, DT_NEEDED, &i, &ignored), interpreter = false;
   i = 0;
-  lib->flagged =
-      lib->is_program || (file_tag(&r->f, DT_FLAGS_1, &i, &flags) && flags & DF_1_NOOPEN);
+  (void)file_tag(&r->f, DT_FLAGS_1, &i, &flags);
+  for (size_t s = 0; s < r->f.n_segments; s++)
+    interpreter |= r->f.segments[s].p_type == PT_INTERP;
+  dynamic |= interpreter;
+  /* libraries that can be run name a dynamic linker, too, and mold writes it into those of musl-gcc */
+  lib->is_program = interpreter && (!lib->moves || flags & DF_1_PIE);
+  lib->flagged = lib->is_program || flags & DF_1_NOOPEN;
   if (lib->is_static && dynamic)
     return fail(r->f.e, REFUSED,
                 "%s: has the loader for static programs, and a dynamic linker; link it without "
