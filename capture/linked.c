@@ -46,8 +46,10 @@ static int take_name(struct linked *l, const char *name, const GElf_Shdr *sh)
   struct urf_note *n = l->note;
   if (strcmp(name, NOTE) == 0)
     n->self = sh->sh_addr;
-  else if (strcmp(name, ".urf.bss.state") == 0)
+  else if (strcmp(name, ".urf.state") == 0)
     n->state = sh->sh_addr;
+  else if (strcmp(name, ".data") == 0)
+    n->data = sh->sh_addr;
   else if (strcmp(name, ".init_array") == 0)
     n->init_array = sh->sh_addr;
   else if (strcmp(name, ".tm_clone_table") == 0)
@@ -67,24 +69,24 @@ static bool is_linkers(const char *name)
          strcmp(name, ".got.plt") == 0;
 }
 
-/* From the first variable on; what is in front of that and in the same segment is the dynamic linker's. */
-static int take_variables(struct linked *l, const char *name, const GElf_Shdr *sh)
+static int take_bss(struct linked *l, const char *name, const GElf_Shdr *sh)
 {
   struct urf_note *n = l->note;
-  if (sh->sh_addr < l->last->p_vaddr || sh->sh_addr >= n->heap || is_linkers(name) || !sh->sh_size)
-    return 0;
-  if (!n->data || sh->sh_addr < n->data)
-    n->data = sh->sh_addr;
-  if (sh->sh_type == SHT_NOBITS && (!n->bss || sh->sh_addr < n->bss))
+  (void)name;
+  if (sh->sh_type == SHT_NOBITS && sh->sh_size && sh->sh_addr >= n->data &&
+      sh->sh_addr <= n->heap && (!n->bss || sh->sh_addr < n->bss))
     n->bss = sh->sh_addr;
   return 0;
 }
 
+/* In front of the variables, and in the same segment, is what the dynamic linker's. */
 static int check_order(struct linked *l, const char *name, const GElf_Shdr *sh)
 {
   const struct urf_note *n = l->note;
   if (sh->sh_addr >= n->heap + l->heap_size && strcmp(name, ".urf.table") != 0 && sh->sh_size)
     return misplaced(l, name, "stands behind the heap");
+  if (sh->sh_addr >= l->last->p_vaddr && sh->sh_addr < n->data && sh->sh_size && !is_linkers(name))
+    return misplaced(l, name, "stands in front of .data");
   if (sh->sh_addr < n->data || sh->sh_addr >= n->heap)
     return 0;
   if (is_linkers(name))
@@ -122,15 +124,14 @@ int linked_find(struct elf_file *f, struct urf_note *note)
   struct linked l = {.f = f, .note = note};
   if (each_section(&l, take_name))
     return -1;
-  if (!note->self || !note->state || !note->init_array || l.heap_size != note->heap_reserve)
+  if (!note->self || !note->state || !note->data || !note->init_array ||
+      l.heap_size != note->heap_reserve)
     return misplaced(&l, "what turf has linked to it", "is not all there (was it stripped?)");
   find_last(&l);
   if (!l.last)
     return misplaced(&l, ".urf.heap", "is in no segment");
-  if (each_section(&l, take_variables))
+  if (each_section(&l, take_bss))
     return -1;
-  if (!note->data || !note->bss)
-    return misplaced(&l, ".data or .bss", "is not there");
   note->transient = note->data;
   return each_section(&l, check_order);
 }

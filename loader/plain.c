@@ -6,13 +6,8 @@
 
 #define RESERVE 0x4000000
 
-/* Zeros in a section of its own, which no attribute can ask for.  mold puts such sections in the order of their
- * names, so this one comes before the heap.  Never called. */
-__attribute__((used)) static void state(void)
-{
-  __asm__(".section .urf.bss.state,\"awR\",%%nobits\n.balign 64\n.globl __urf_state\n"
-          ".hidden __urf_state\n__urf_state:\n.zero %c0\n.previous" ::"i"(sizeof(struct state)));
-}
+/* In a section of its own, by whose name turf finds it where there are no symbols. */
+__attribute__((section(".urf.state"), used, retain, aligned(64))) struct state __urf_state;
 
 /* No note to other tools: those stand first, where patchelf puts a longer table of program headers. */
 __attribute__((section(".urf.note"), used, retain, aligned(4)))
@@ -25,8 +20,10 @@ HIDDEN const struct urf_note urf_note __asm__("__urf_note") = {
     .format = URF_FORMAT,
     .state_size = sizeof(struct state)};
 
-/* The region begins with a page. */
-__attribute__((section(".data"), used, aligned(HEAP_PAGE))) static uintptr_t data_is_there = 1;
+/* The region begins with a page, of whatever size.  Not in a section of its own: where the next one is aligned
+ * to more, mold would begin another segment. */
+__attribute__((section(".data"), used, aligned(URF_LARGEST_PAGE))) static uintptr_t region_starts =
+    1;
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)

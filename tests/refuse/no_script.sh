@@ -10,6 +10,8 @@ cat >library.c <<'END'
 #ifdef BEHIND
 __asm__(".section .zeros,\"aw\",%nobits\n.globl zeros\n.hidden zeros\nzeros:\n.zero 64\n.previous\n");
 extern __attribute__((visibility("hidden"))) int zeros[16];
+#elif defined FRONT
+__attribute__((section(".app"))) int zeros[16] = {1};
 #elif defined FULL
 __attribute__((section(".zeros"))) int zeros[16] = {1};
 #elif defined TRANSIENT
@@ -25,6 +27,7 @@ refused() { # TEXT FLAG
   expect_refusal 1 "$1" "$TURF" freeze b.so -o "$OUT"
 }
 refused ".zeros stands behind the heap" -DBEHIND
+refused ".app stands in front of .data" -DFRONT
 refused "URF_TRANSIENT" -DTRANSIENT
 for flag in -O1 -DFULL -s -Wl,-z,now -Wl,--gc-sections; do
   build_lib b.so library.c -- -I"$TESTS/../loader" $flag
