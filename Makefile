@@ -76,9 +76,9 @@ NO_MUSL = i386 arm
 HOSTS = $(STATIC:%=turf/host-%-static) \
 	$(foreach m,$(MACHINES),$(if $(CC_$m),turf/host-$m-glibc) $(if $(filter $(NO_MUSL),$m),,$(if $(MUSL_CC_$m),turf/host-$m-musl)))
 
-SHARED = urf_plain.o urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
+SHARED = urf.ld pkgconfig/urf.pc cmake/urf/urf-config.cmake \
 	$(foreach m,$(STATIC),$(call place_of,$m)liburf.a) \
-	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a)) $(HOSTS) \
+	$(foreach m,$(MACHINES),$(addprefix $(call place_of,$m),liburf.so liburf_shared.a urf_plain.o)) $(HOSTS) \
 	$(addprefix turf/,$(addsuffix /urf.ld,$(filter $(GOT_AT_SYMBOL),$(OTHERS))))
 
 all: $(B)/bin/turf $(B)/include/urf.h $(SHARED:%=$(B)/lib/%)
@@ -111,11 +111,6 @@ endef
 # nobody else has.
 MEMBER = stats map pages auxv fallback
 SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate kernel_says
-
-# For linkers that read no script.
-$(B)/lib/urf_plain.o: $(patsubst %,$(B)/loader/$(MACHINE)/%.o,$(subst state,plain,$(LOADER)))
-	$(call OBJECT,$(B)/loader/urf_plain.o,$(MACHINE))
-	cp $(B)/loader/urf_plain.o $@
 
 # Nothing else of the host may take the place of a library's symbol, and it brings its own unwinder, whose tables
 # musl-gcc would leave out.
@@ -176,6 +171,12 @@ $(B)/loader/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/$(1)/*.h) Makefil
 
 $(B)/lib/$(call place_of,$(1))liburf_shared.a: $$(LOADER:%=$(B)/loader/$(1)/%.o)
 	$$(call ARCHIVE,loader/$(1),$(1))
+
+# For linkers that read no script.
+$(B)/lib/$(call place_of,$(1))urf_plain.o: $$(patsubst %,$(B)/loader/$(1)/%.o,$$(subst state,plain,$$(LOADER)))
+	@mkdir -p $$(@D)
+	$$(call OBJECT,$(B)/loader/$(1)/urf_plain.o,$(1))
+	cp $(B)/loader/$(1)/urf_plain.o $$@
 
 # What -lurf means is the linker's choice: with -static it looks for liburf.a only, else for this first.
 $(B)/lib/$(call place_of,$(1))liburf.so: Makefile

@@ -114,7 +114,7 @@ static int run_flags(const struct options *o, struct error *e)
                   "%s: the shell or the compiler would split this name; use -L and -T urf.ld with "
                   "it in quotes",
                   dir);
-  else if (o->no_script)
+  else if (!o->input && o->no_script)
     printf("%s/urf_plain.o\n", dir);
   else if (!o->input)
     printf("-L%s -Wl,-T,%s/urf.ld\n", dir, dir);
@@ -123,6 +123,8 @@ static int run_flags(const struct options *o, struct error *e)
                   "%s: there is no liburf.a for that machine in %s/turf; build turf where gcc for "
                   "it is installed (Debian: gcc-%s-linux-gnu)",
                   o->input, dir, o->input);
+  else if (o->no_script)
+    printf("%s/urf_plain.o\n", own);
   else
     printf("-L%s -L%s -Wl,-T,%s/urf.ld\n", own, dir, has_file(own, "urf.ld") ? own : dir);
   free(own);

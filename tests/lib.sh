@@ -36,7 +36,7 @@ TURF_FLAGS="-L$LIBDIR -T urf.ld" BASE_FLAG=-Wl,--image-base=
 case $LD in
 bfd) BASE_FLAG=-Wl,-Ttext-segment= ;;
 lld) need ld.lld=lld ;;
-mold) need ld.mold=mold && TURF_FLAGS=$LIBDIR/urf_plain.o ;; # it reads no script
+mold) need ld.mold=mold && TURF_FLAGS=$LIBDIR/${MACHINE:+turf/$MACHINE/}urf_plain.o ;; # it reads no script
 esac
 case $LIBC-$MACHINE in
 musl-) need musl-gcc=musl-tools ;;

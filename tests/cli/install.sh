@@ -29,6 +29,13 @@ for turf in "$WORK/moved/bin/turf" ./link; do
   flags_plain=$("$turf" flags --no-script)
   [ "$flags_plain" = "$WORK/moved/lib/urf_plain.o" ] || fail "turf flags --no-script: $flags_plain"
   [ -f "$flags_plain" ] || fail "$flags_plain is not installed"
+  for dir in moved/lib/turf/*/; do
+    [ -d "$dir" ] || continue
+    machine=${dir%/} && machine=${machine##*/}
+    flags_plain=$("$turf" flags --no-script "$machine")
+    [ "$flags_plain" = "$WORK/${dir}urf_plain.o" ] || fail "turf flags --no-script $machine: $flags_plain"
+    [ -f "$flags_plain" ] || fail "$flags_plain is not installed"
+  done
 done
 for cc in gcc clang; do
   command -v $cc >/dev/null || continue

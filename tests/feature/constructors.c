@@ -1,5 +1,5 @@
 // Constructors of several priorities: they have run once, in order, before init.
-// machines: yes
+// machines: all
 #include "feature.h"
 
 static char order[16];

@@ -1,5 +1,5 @@
 // Initialised data that points to data, to constants and into the middle of things.
-// machines: yes
+// machines: all
 #include "feature.h"
 
 struct node {
