@@ -320,7 +320,7 @@ unusable_there table
 # one past the end of an array, where another one begins
 cat >arrays.c <<'END'
 struct { int a[4], b[4]; } both = {{1, 2, 3, 4}, {5, 6, 7, 8}};
-__asm__(".globl a, b\n.type a, @object\n.type b, @object\n.size a, 16\n.size b, 16\n"
+__asm__(".globl a, b\n.type a, %object\n.type b, %object\n.size a, 16\n.size b, 16\n"
         ".set a, both\n.set b, both + 16");
 END
 build_plain libarrays.so arrays.c -- -Wl,-soname,libarrays.so
