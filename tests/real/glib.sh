@@ -1,9 +1,9 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
-# shellcheck disable=SC1091,SC2046,SC2086
-# timeout: 400
-# configs: gcc-bfd-glibc gcc-lld-glibc
-# GLib 2.74 from Debian's static archives, which are built for glibc.  What it keeps by address is refused:
+# shellcheck disable=SC1091,SC2086,SC2154
+# timeout: 900
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
+# GLib 2.74 from Debian's static archives, which are built for glibc, and for musl from its source packages.  What it keeps by address is refused:
 # hash tables, machine code of regular expressions, a main context's descriptor, tree nodes in recycled
 # memory; without, or filled again by a hook, it is right.
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,28 +11,61 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 real=$here/real
 . "$real/real.inc"
 
-need pkg-config
-pkg-config --exists glib-2.0 || skip "glib-2.0.pc is missing (Debian package libglib2.0-dev)"
-for it in glib-2.0=libglib2.0-dev pcre2-8=libpcre2-dev; do
-  archive=$($CC_CMD -print-file-name=lib${it%=*}.a)
-  [ -f "$archive" ] || skip "lib${it%=*}.a is missing (Debian package ${it#*=})"
-  archives="${archives:-} $archive"
-done
+compile_pcre2() {
+  CC=$CC_CMD CFLAGS='-g -O2 -fPIC' "$1/configure" --disable-shared --enable-jit && make -j2 libpcre2-8.la
+}
+
+# compile_glib SOURCE: what the rest of GLib needs is looked for, but of no use here
+compile_glib() {
+  mkdir pc
+  for it in libffi zlib; do
+    printf 'Name: %s\nDescription: none\nVersion: 9\n' $it >pc/$it.pc || return
+  done
+  printf 'Name: pcre2\nDescription: its build\nVersion: 10.42\nCflags: -I%s/src\nLibs: -L%s/.libs -lpcre2-8\n' \
+    "$pcre2" "$pcre2" >pc/libpcre2-8.pc
+  CC="$CC_CMD $kernel" CFLAGS='-g -O2' PKG_CONFIG_LIBDIR=$PWD/pc meson setup . "$1" -Ddefault_library=static \
+    -Dlibmount=disabled -Dselinux=disabled -Dxattr=false -Dtests=false -Dnls=disabled --wrap-mode=nofallback &&
+    ninja glib/libglib-2.0.a
+}
+
+policy_file=$real/glib.policy
+case $LIBC in
+glibc)
+  need pkg-config
+  pkg-config --exists glib-2.0 || skip "glib-2.0.pc is missing (Debian package libglib2.0-dev)"
+  for it in glib-2.0=libglib2.0-dev pcre2-8=libpcre2-dev; do
+    archive=$($CC_CMD -print-file-name=lib${it%=*}.a)
+    [ -f "$archive" ] || skip "lib${it%=*}.a is missing (Debian package ${it#*=})"
+    archives="${archives:-} $archive"
+  done
+  include=$(pkg-config --cflags glib-2.0)
+  ;;
+musl)
+  need meson ninja=ninja-build pkg-config
+  source=$(debian_source pcre2)
+  made "$source" .libs/libpcre2-8.a compile_pcre2
+  pcre2=$made
+  source=$(debian_source glib2.0)
+  made "$source" glib/libglib-2.0.a compile_glib
+  archives="$made/glib/libglib-2.0.a $pcre2/.libs/libpcre2-8.a"
+  include="-I$source -I$source/glib -I$made/glib -I$made" policy_file=$real/glib_musl.policy
+  ;;
+esac
 
 # build NAME FLAG...: NAME.so, and without turf NAME-plain.so
 build() {
   name=$1
   shift
   $CC_CMD -O2 -g -fPIC $WARN -fvisibility=hidden -I"$TESTS/../loader" \
-    $(pkg-config --cflags glib-2.0) "$@" -c "$real/glib.c" -o $name.o
-  link_lib '' $name-plain.so $name.o $archives -- -Wl,--exclude-libs,ALL -lm
-  link_lib "-L$LIBDIR -T urf.ld" $name.so $name.o $archives -- -Wl,--exclude-libs,ALL -lm
+    $include "$@" -c "$real/glib.c" -o $name.o
+  link_lib '' $name-plain.so $name.o $archives -- -Wl,--exclude-libs,ALL,--eh-frame-hdr -lm
+  link_lib "-L$LIBDIR -T urf.ld" $name.so $name.o $archives -- -Wl,--exclude-libs,ALL,--eh-frame-hdr -lm
 }
 
 # Memory of slices is used again, and not cleared: what is left of a pointer stands next to small fields
 # of a tree's nodes.  malloc clears it while init runs.
 freeze_with="--env G_SLICE=always-malloc"
-policy="--policy $real/glib.policy"
+policy="--policy $policy_file"
 
 # refused TEXT NAME FLAG...: what the library has besides cannot be frozen
 refused() {
@@ -51,19 +84,19 @@ refused "now: fd 3 anon_inode:[eventfd]" context -DREHASH -DCONTEXT
 build turf -DREHASH
 mv turf-plain.so plain.so
 if [ "$TURF" != none ]; then
-  grep '^data:' "$real/glib.policy" >data
+  grep -E '^data:|^heap:g_rec_mutex' "$policy_file" >data
   { cat data && echo 'heap:slab_allocator_alloc_chunk#* keep as in glib.policy'; } >slices
   expect_refusal 1 "is an address in the library in one run, and something else in another" \
     "$TURF" freeze turf.so -o "$OUT" --policy slices
 fi
-prove "GLib" "$real/glib.policy"
+prove "GLib" "$policy_file"
 [ "$TURF" != none ] || exit 0
 
 # The whole of it, as it comes, at the preferred base: everything keyed by addresses is right there.
 # Where the base is taken, init runs.
 base=0x123400000000
 flag=$BASE_FLAG$base
-link_lib "-L$LIBDIR -T urf.ld" fixed.so bare.o $archives -- -Wl,--exclude-libs,ALL -lm $flag
+link_lib "-L$LIBDIR -T urf.ld" fixed.so bare.o $archives -- -Wl,--exclude-libs,ALL,--eh-frame-hdr -lm $flag
 freeze fixed.so fixed-frozen.so --fixed --policy data
 take $base
 run ./real ./bare-plain.so iamafia >live
