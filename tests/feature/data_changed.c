@@ -1,6 +1,6 @@
 // Initialised data of all kinds, changed by init in all ways: where the library falls back on its init, and
-// not: mold it puts a .bss with contents in front of .data, which is refused
 // for verify, all of it has to be had back.
+// not: mold it puts a .bss with contents in front of .data, which is refused
 #include "feature.h"
 
 #define HIDDEN __attribute__((visibility("hidden")))
