@@ -109,7 +109,7 @@ endef
 
 # What few programs ask for are members of their own, and what they have from each other has names that
 # nobody else has.
-MEMBER = stats map pages auxv fallback
+MEMBER = stats map pages auxv fallback tls
 SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate kernel_says
 
 # Nothing else of the host may take the place of a library's symbol, and it brings its own unwinder, whose tables

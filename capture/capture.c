@@ -57,8 +57,7 @@ static int take_loaded(struct capture *c, const struct library *lib, struct erro
   if (!line && lib->libc == LIBC_MUSL && lib->relr)
     add_text(e, "; musl knows packed relocations (DT_RELR) from 1.2.4 on: link it without "
                 "--pack-dyn-relocs=relr");
-  if (!line ||
-      sscanf(line, "loaded %" SCNx64 " %" SCNx64 " %" SCNx64, &c->bias, &c->frame, &c->thread) != 3)
+  if (!line || sscanf(line, "loaded %" SCNx64 " %" SCNx64, &c->bias, &c->frame) != 2)
     return capture_unexpected(lib, line, e);
   c->bias =
       capture_bias(lib, c->bias, lib->form.word == 4 ? (uint32_t)(c->bias + lib->lo) : c->bias);
@@ -201,7 +200,7 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
   process_doing(c->process, "a function of URF_ON_FREEZE, or the end of the capture,");
   const char *line = process_ask(c->process, e, "seal");
   int has_hooks;
-  const bool frozen = line && sscanf(line, "frozen %" SCNx64, &c->tls) == 1;
+  const bool frozen = line && sscanf(line, "frozen %" SCNx64 " %" SCNx64, &c->tls, &c->thread) == 2;
   if (frozen && live)
     return fail(e, REFUSED,
                 "%s: did not report to the host program; link it again, with the liburf.a and "
@@ -212,10 +211,10 @@ static int seal(struct capture *c, const struct library *lib, bool live, struct 
   if (!line || !live ||
       sscanf(line,
              "sealed %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-             " %" SCNx64 " %ld %" SCNx64 " %lu %d %u %" SCNu64,
+             " %" SCNx64 " %ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %lu %d %u %" SCNu64,
              &s->top, &s->missing, &s->align, &s->blocks, &s->n_blocks, &s->allocations,
-             &s->n_allocations, &s->threads, &c->tls, &s->refused, &has_hooks, &s->strayed,
-             &s->strayed_at) != 13)
+             &s->n_allocations, &s->threads, &c->thread, &c->tls, &c->tls_size, &s->refused,
+             &has_hooks, &s->strayed, &s->strayed_at) != 15)
     return capture_unexpected(lib, line, e);
   c->has_hooks = has_hooks;
   c->strayed = s->strayed;

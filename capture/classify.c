@@ -142,6 +142,9 @@ static bool is_at(struct context *x, size_t d, const uint64_t *place, uint64_t s
   return true;
 }
 
+/* What each C library has for a thread from pthread_self() on, musl its errno: a static program has but one. */
+enum { THREAD_SIZE = 128 };
+
 /* pthread_self() and thread-local variables of the thread that ran init: become those of the one that
  * loads the library. */
 static bool is_thread(struct context *x, size_t d)
@@ -151,8 +154,10 @@ static bool is_thread(struct context *x, size_t d)
     thread[r] = x->runs[r].thread;
     tls[r] = x->runs[r].tls;
   }
-  return is_at(x, d, thread, 1, URF_IMPORT_THREAD) ||
-         (x->lib->tls_size && is_at(x, d, tls, x->lib->tls_size, URF_IMPORT_TLS));
+  if (x->lib->is_static && !tls[0]) /* it has nothing that would bind them */
+    return false;
+  return is_at(x, d, thread, x->lib->is_static ? THREAD_SIZE : 1, URF_IMPORT_THREAD) ||
+         is_at(x, d, tls, x->runs[0].tls_size, URF_IMPORT_TLS);
 }
 
 static bool is_import(struct context *x, size_t d)

@@ -39,6 +39,8 @@ static bool follows_base(const struct context *x, size_t start)
 
 static enum cause cause_of_mapping(const struct context *x, uint64_t v, const struct mapping *m)
 {
+  /* The variables and what libc keeps stand on one side of the thread pointer each, on machines differently. */
+  const uint64_t near = x->lib->tls_size + 4096;
   if (v >= x->runs[0].host_lo && v < x->runs[0].host_hi)
     return FIND_MODULE;
   for (size_t i = 0; i < x->runs[0].modules.n; i++)
@@ -46,6 +48,8 @@ static enum cause cause_of_mapping(const struct context *x, uint64_t v, const st
       return FIND_MODULE;
   if (strcmp(m->what, "[stack]") == 0)
     return FIND_STACK;
+  if (x->lib->is_static && v - (x->runs[0].thread - near) < 2 * near)
+    return FIND_THREAD;
   return strcmp(m->what, "[heap]") == 0 || !*m->what ? FIND_HEAP : FIND_MAPPING;
 }
 

@@ -16,11 +16,11 @@ const char *guest_load(const char *path, char **argv, struct urf_host *handshake
 /* Around what runs code of the guest. */
 void guest_enter(void);
 void guest_leave(void);
-/* Where it is, and pthread_self() of the thread that has loaded it. */
+/* Where it is, and, when it is sealed, pthread_self() of the thread that has loaded it. */
 uintptr_t guest_bias(void);
 uintptr_t guest_thread(void);
-/* Its thread-local variables in this thread, or NULL. */
-const void *guest_tls(void);
+/* Its thread-local variables in this thread, and how many bytes from there on are; NULL for none that are frozen. */
+const void *guest_tls(size_t *size);
 /* An init function of its own, by name; or by @ADDRESS, in hex.  NULL for none. */
 void *guest_function(const char *name);
 /* What a symbol means to it; version may be "-" for any.  NULL for nothing. */

@@ -56,7 +56,7 @@ void *guest_function(const char *name)
 struct tls {
   const struct link_map *map;
   const void *block;
-  size_t module;
+  size_t size, module;
 };
 
 static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
@@ -65,17 +65,21 @@ static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
   if (info->dlpi_addr != tls->map->l_addr || strcmp(info->dlpi_name, tls->map->l_name) != 0 ||
       size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
     return 0;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    if (info->dlpi_phdr[i].p_type == PT_TLS)
+      tls->size = info->dlpi_phdr[i].p_memsz;
   tls->block = info->dlpi_tls_data;
   tls->module = info->dlpi_tls_modid;
   return 1;
 }
 
 /* The dynamic linker may say so only when asked for a variable. */
-const void *guest_tls(void)
+const void *guest_tls(size_t *size)
 {
-  struct tls tls = {map, NULL, 0};
+  struct tls tls = {map, NULL, 0, 0};
   unsigned long index[2];
   dl_iterate_phdr(see_tls, &tls);
+  *size = tls.size;
   void *get = dlsym(RTLD_DEFAULT, URF_TLS_GET);
   if (tls.block || !tls.module || !get)
     return tls.block;

@@ -164,6 +164,15 @@ static const char *map_image(void)
 
 /* the variables of its C library */
 
+/* All that the thread has of its own, the program's with them; NULL for none. */
+static const char *thread_variables(void)
+{
+  const uintptr_t thread = guest.thread ? THREAD_POINTER(guest.thread) : 0;
+  return guest.tls && thread
+             ? TLS_BLOCK(thread, guest.tls->p_vaddr, guest.tls->p_memsz, guest.tls->p_align)
+             : NULL;
+}
+
 struct area {
   const char *now;
   char *before;
@@ -194,8 +203,8 @@ void memory_begin(const void *image)
     if (p->p_type == PT_LOAD && p->p_flags & PF_W && p->p_vaddr < end)
       add_area((const char *)guest.bias + p->p_vaddr,
                p->p_memsz < end - p->p_vaddr ? p->p_memsz : end - p->p_vaddr, p->p_vaddr, 0);
-  if (guest_tls())
-    add_area(guest_tls(), guest.tls->p_memsz, 0, 1);
+  if (thread_variables())
+    add_area(thread_variables(), guest.tls->p_memsz, 0, 1);
 }
 
 /* A standard stream's FILE, as far as both C libraries have had it for long. */
@@ -275,13 +284,15 @@ static int is_quiet(const struct area *a, const char *p)
   return 0;
 }
 
-/* What comes and goes with every call, and what a program sets itself at the start of each thread. */
+/* What comes and goes with every call, what is frozen, and what a program sets itself at the start of each thread. */
 static int is_harmless_at(const struct area *a, const char *p)
 {
-  const char *tls = guest_tls();
+  const char *tls = thread_variables(), *frozen = guest.handshake->tls;
   const char *error = (const char *)guest.handshake->error;
   const size_t size = guest.tls ? guest.tls->p_memsz : 0;
   if (p + UNIT > error && p < error + sizeof(int))
+    return 1;
+  if (a->tls && frozen && p >= frozen && p < frozen + guest.handshake->tls_size)
     return 1;
   if (!a->tls && tls && p >= tls && p < tls + size) /* told of as such */
     return 1;
@@ -475,24 +486,17 @@ uintptr_t guest_bias(void)
   return guest.bias;
 }
 
-/* Not everywhere it is the thread pointer; a program that has kept it has that function. */
+/* What points there is frozen where the program has said so; for all others it is as near as the report wants it. */
 uintptr_t guest_thread(void)
 {
-  uintptr_t (*self)(void) = (uintptr_t(*)(void))find("pthread_self");
-  if (!self)
-    return THREAD_POINTER(guest.thread);
-  guest_enter();
-  const uintptr_t thread = self();
-  guest_leave();
-  return thread;
+  return guest.handshake->thread ? guest.handshake->thread : THREAD_POINTER(guest.thread);
 }
 
-const void *guest_tls(void)
+const void *guest_tls(size_t *size)
 {
-  const uintptr_t thread = guest.thread ? THREAD_POINTER(guest.thread) : 0;
-  return guest.tls && thread
-             ? TLS_BLOCK(thread, guest.tls->p_vaddr, guest.tls->p_memsz, guest.tls->p_align)
-             : NULL;
+  const char *tls = guest.handshake->tls;
+  *size = tls ? (size_t)(thread_variables() + guest.tls->p_memsz - tls) : 0;
+  return tls;
 }
 
 void *guest_function(const char *name)

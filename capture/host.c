@@ -283,9 +283,10 @@ static unsigned long count_threads(void)
 
 static void seal(void)
 {
-  const void *tls = guest_tls();
+  size_t tls_size;
   if (!handshake.seal) {
-    SAY("frozen %lx\n", (unsigned long)tls);
+    const void *tls = guest_tls(&tls_size);
+    SAY("frozen %lx %lx\n", (unsigned long)tls, (unsigned long)guest_thread());
     return;
   }
   guest_enter();
@@ -297,11 +298,13 @@ static void seal(void)
     return;
   }
   unsigned long n_threads = count_threads(); /* hooks may have ended some */
-  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lu %d %u %lu\n", (unsigned long)handshake.top,
-      (unsigned long)handshake.missing, (unsigned long)handshake.align, (unsigned long)blocks,
-      (unsigned long)n_blocks, (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
-      (unsigned long)tls, (unsigned long)handshake.refused, handshake.thaw != NULL,
-      (unsigned)handshake.strayed, (unsigned long)handshake.strayed_at);
+  const void *tls = guest_tls(&tls_size);
+  SAY("sealed %lx %lx %lx %lx %lx %lx %lx %lu %lx %lx %zx %lu %d %u %lu\n",
+      (unsigned long)handshake.top, (unsigned long)handshake.missing,
+      (unsigned long)handshake.align, (unsigned long)blocks, (unsigned long)n_blocks,
+      (unsigned long)allocations, (unsigned long)n_allocations, n_threads,
+      (unsigned long)guest_thread(), (unsigned long)tls, tls_size, (unsigned long)handshake.refused,
+      handshake.thaw != NULL, (unsigned)handshake.strayed, (unsigned long)handshake.strayed_at);
 }
 
 static void say_stack(size_t allocation, const uintptr_t *frames, size_t n)
@@ -436,8 +439,7 @@ static _Noreturn void listen_to_turf(void)
 {
   static char line[1 << 16]; /* names of C++ symbols are long */
   size_t n = 0;
-  SAY("loaded %lx %lx %lx\n", (unsigned long)guest_bias(),
-      (unsigned long)__builtin_frame_address(0), (unsigned long)guest_thread());
+  SAY("loaded %lx %lx\n", (unsigned long)guest_bias(), (unsigned long)__builtin_frame_address(0));
   for (;;) {
     ssize_t got = read(line_fd, line + n, 1);
     if (got < 0 && errno == EINTR)

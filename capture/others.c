@@ -230,12 +230,18 @@ static const char *title(const struct capture *run)
                              : "init changed variables of other modules";
 }
 
-static const char *why(const struct capture *run)
+static const char *why(const struct capture *run, const struct changes *c, size_t n)
 {
+  bool tls = false;
+  for (size_t i = 0; i < n; i++)
+    tls |= c->list.at[i].tls;
+  if (run->lib->is_static && tls && !run->tls)
+    return "They are not frozen: thread-local variables of the program are when it is linked with\n"
+           "  -Wl,-u,urf_tls; do all else in a function of URF_ON_THAW, or leave it to the first "
+           "use";
   return run->lib->is_static
              ? "They are not frozen, as the C library sets them up before anything else: do it in "
-               "a "
-               "function\n  of URF_ON_THAW, or leave it to the first use"
+               "a function\n  of URF_ON_THAW, or leave it to the first use"
              : "They are not so in the process that loads the frozen library: do it in a function "
                "of\n  URF_ON_THAW, or leave it to the first use";
 }
@@ -270,8 +276,8 @@ static void print(FILE *f, const struct capture *run, const struct changes *c, s
   }
   if (n > SHOWN)
     fprintf(f, "    and %zu more\n", n - SHOWN);
-  fprintf(f, "  %s.\n  If the %s gets along without, lines in the file of --policy:\n", why(run),
-          run->lib->is_static ? "program" : "library");
+  fprintf(f, "  %s.\n  If the %s gets along without, lines in the file of --policy:\n",
+          why(run, c, n), run->lib->is_static ? "program" : "library");
   for (size_t i = 0; i < n && i < SHOWN; i++) {
     char *line = policy_line(&c->list.at[i]);
     fprintf(f, "    %s\n", line);
@@ -308,7 +314,7 @@ void others_json(json_t *list, const struct capture *run, struct policy *policy)
     json_array_append_new(now, json_text(text));
     json_put(x, "kind", json_text("data"));
     json_put(x, "title", json_text(title(run)));
-    json_put(x, "why", json_paragraph(why(run)));
+    json_put(x, "why", json_paragraph(why(run, &c, n)));
     json_put(x, "now", now);
     json_put(x, "before", json_array());
     json_put(x, "policy", json_text(line));

@@ -61,6 +61,12 @@ const struct cause_text cause_texts[FIND_CAUSES] = {
          "  into the library (C++: -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL); if\n"
          "  the library gets it again when it is null, accept that",
          "zero"},
+    [FIND_THREAD] =
+        {"thread", "points to the thread that ran init, or to a thread-local variable",
+         "The program that is started has them at another address.",
+         "Link it with -Wl,-u,urf_tls, which has such pointers follow; or get them at first\n"
+         "  use; if the program gets it again when it is null, accept that",
+         "zero"},
     [FIND_MAPPING] = {"mapping", "points to a mapping that is not part of the library",
                       "Where the library is loaded, something else or nothing is there.",
                       "Map it at first use; if the library does so when it is null, accept that",

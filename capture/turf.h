@@ -119,6 +119,7 @@ struct capture {
   uint64_t frame;  /* run-time address of the frame that called init */
   uint64_t thread; /* pthread_self() there */
   uint64_t tls;    /* run-time address of the library's thread-local variables there, 0 for none */
+  uint64_t tls_size;
   uint64_t host_lo, host_hi;
   struct region region; /* from note.data on: size bytes, then zeros */
   size_t size;
@@ -255,6 +256,7 @@ enum cause {
   FIND_MODULE, /* another module without a build-id, at no exported symbol */
   FIND_STACK,  /* live pointer to the caller's stack */
   FIND_HEAP,   /* another allocator's block */
+  FIND_THREAD, /* what a static program has of its thread */
   FIND_MAPPING, /* some other mapping */
   FIND_VARIES,  /* no pointer at all */
   FIND_REFUSED, /* by a line of the policy */

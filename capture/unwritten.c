@@ -17,6 +17,7 @@ static bool may_be_garbage(const struct finding *f)
   case FIND_MODULE:
   case FIND_STACK:
   case FIND_HEAP:
+  case FIND_THREAD:
   case FIND_MAPPING: return true;
   case FIND_MOVES:
   case FIND_BASE:

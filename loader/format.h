@@ -16,7 +16,7 @@
 #define URF_FORMAT 4u       /* of struct urf_note and everything it leads to */
 #define URF_NOTE_NAME "urf" /* gABI note: name, with its NUL four bytes */
 #define URF_NOTE_TYPE 1u
-#define URF_HOST_VERSION 6u /* of struct urf_host */
+#define URF_HOST_VERSION 7u /* of struct urf_host */
 #define URF_HOST_SYMBOL "urf_host_handshake"
 
 /* Room for the features of a CPU, in words that the machine's cpu.h names. */
@@ -287,6 +287,11 @@ struct urf_host {
   const int *error;
   const struct urf_exit *exits;
   uintptr_t n_exits;
+  /* in the end, or when it is frozen: its pthread_self(), and where those of its thread-local variables are that are
+   * frozen; NULL for none */
+  uintptr_t thread;
+  const void *tls;
+  uintptr_t tls_size;
   /* called by a static program when its constructors have run; does not return */
   void (*loaded)(void);
   /* called by the host after init: ends the capture and clears what must not be kept */

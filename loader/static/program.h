@@ -27,4 +27,8 @@ HIDDEN void *program_allocate(size_t align, size_t size, void *caller);
 /* Ends the capture: tells the host of all blocks, and gives back what was not used. */
 HIDDEN void program_heap_seal(struct urf_host *host);
 
+/* tls.c, which a program has when it asks for it: keeps the thread-local variables that init has set (NULL); or sets
+ * them in the frozen program, and binds the words that point to them. */
+HIDDEN void urf_tls(const struct image *image);
+
 #endif

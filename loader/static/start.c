@@ -31,12 +31,12 @@ uint64_t stats_clock(int clock)
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Where the file was cut off, reading would end the process with SIGBUS. */
+/* That turf and this loader are of one version, and that nothing has moved the program's parts; where the file was cut
+ * off, reading would end the process with SIGBUS. */
 void check(const struct image *image)
 {
   const uintptr_t last = (uintptr_t)image->table + NOTE->table_size - 1;
-  if (NOTE->format != URF_FORMAT || NOTE->machine != URF_MACHINE || NOTE->state_size != sizeof *S ||
-      (uintptr_t)NOTE->state + image->bias != (uintptr_t)S ||
+  if (NOTE->format != URF_FORMAT || (uintptr_t)NOTE->state + image->bias != (uintptr_t)S ||
       machine_syscall6(URF_SYS_MADVISE, (long)(last & -(uintptr_t)HEAP_PAGE), HEAP_PAGE,
                        POPULATE_READ, 0, 0, 0) == -EFAULT)
     damaged("");
@@ -85,8 +85,9 @@ static void finish(void)
   on_thaw();
 }
 
-/* A member of its own in the archive, which a program has when it asks for it. */
+/* Members of their own in the archive, which a program has when it asks for them. */
 extern __typeof__(urf_fallback) urf_fallback __attribute__((weak));
+extern __typeof__(urf_tls) urf_tls __attribute__((weak));
 
 static void thaw(uintptr_t bias, const struct arguments *a)
 {
@@ -100,11 +101,13 @@ static void thaw(uintptr_t bias, const struct arguments *a)
   look_for_reason(&image, &why);
   (void)relocate(&image);
   if (why.what) {
-    if (!urf_fallback || !NOTE->fallback)
+    if (!NOTE->fallback) /* nor is there without urf_fallback */
       thaw_fail(why.what, why.which);
     urf_fallback(&image, a);
     return;
   }
+  if (urf_tls)
+    urf_tls(&image);
   protect(&image);
   S->nanoseconds = stats_clock(CLOCK_MONOTONIC) - started;
   S->ready = 1;
@@ -118,6 +121,8 @@ static void seal(void)
 {
   on_freeze();
   save_exits(S->host);
+  if (urf_tls)
+    urf_tls(NULL);
   S->captures = 0;
   program_heap_seal(S->host);
   S->ready = 0;

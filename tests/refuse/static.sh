@@ -77,6 +77,9 @@ refused quick_exit "$variables" 'at_quick_exit(leave);'
 refused locale "$variables" 'kept = setlocale(LC_ALL, "C.UTF-8");'
 refused key "$variables" 'pthread_key_create(&key, NULL);'
 refused thread_local "thread-local own, 0x4 before, 0x11 now" 'own = 17;'
+refused thread_local_cure 'Wl,-u,urf_tls' 'own = 17;'
+# musl has the few of such a program in a variable of its own
+[ $LIBC = musl ] || refused to_thread_local 'Wl,-u,urf_tls' 'kept = &own;'
 refused signal "init set signal handlers" 'struct sigaction a = {.sa_handler = handler}; sigaction(SIGUSR1, &a, NULL);'
 refused mapping 'points to a mapping' \
   'kept = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);'
