@@ -2,7 +2,8 @@
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086,SC2154
 # timeout: 900
-# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-lld-musl
+# more: gcc-bfd-musl
 # GLib 2.74 from Debian's static archives, which are built for glibc, and for musl from its source packages.  What it keeps by address is refused:
 # hash tables, machine code of regular expressions, a main context's descriptor, tree nodes in recycled
 # memory; without, or filled again by a hook, it is right.

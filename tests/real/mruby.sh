@@ -1,7 +1,8 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2034,SC2086,SC2154
-# configs: gcc-bfd-glibc gcc-lld-glibc clang-bfd-glibc gcc-bfd-musl gcc-lld-musl
+# configs: gcc-bfd-glibc gcc-lld-glibc clang-bfd-glibc gcc-bfd-musl
+# more: gcc-lld-musl
 # timeout: 900
 # mruby 3.1 from Debian's static archive, which is built for glibc, and for musl from its source package, with
 # 20,000 records.  Their hash is their address: the larger a table keyed by them, the more of an address it

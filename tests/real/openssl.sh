@@ -2,7 +2,8 @@
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2086,SC2154
 # timeout: 900
-# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-lld-musl
+# more: gcc-bfd-musl
 # OpenSSL 3.0 from Debian's static archives, which are built for glibc, and for musl from its source package: a
 # client's SSL_CTX with the CA bundle of the system.  It is refused as it is, because init has seeded its random
 # number generators.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # not: mold the size of the heap cannot be set without urf.ld
 # shellcheck disable=SC1091,SC2034,SC2086,SC2154
-# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl gcc-lld-musl
+# configs: gcc-bfd-glibc gcc-lld-glibc gcc-bfd-musl
+# more: gcc-lld-musl
 # timeout: 900
 # Tcl 8.6 from Debian's static archive, which is built for glibc and by gcc, and for musl from its source package,
 # with 10,000 records.  Its hash tables keep the lower halves of addresses, so that it is refused as it comes, and
