@@ -2,7 +2,7 @@
 # Kernels whose pages have 64 KiB: what the loader has mapped, moved or given back is whole pages of theirs,
 # though the library was frozen with pages of 4 KiB.  An emulator that says 64 KiB takes less, too, so its list
 # of calls is looked at.
-# configs: gcc-bfd-glibc-aarch64 clang-lld-glibc-aarch64
+# configs: gcc-bfd-glibc-aarch64 clang-lld-glibc-aarch64 gcc-mold-glibc-aarch64
 # shellcheck disable=SC1091,SC2086
 . "$(dirname "$0")/../lib.sh"
 need python3
