@@ -6,10 +6,12 @@
 . "$(dirname "$0")/../lib.sh"
 need readelf=binutils
 
-# in FILE...: the writable sections that have addresses in them, but for the lists that the dynamic linker follows
+# in FILE...: the writable sections that have addresses in them, but for the lists that the dynamic linker follows;
+# what the linker makes of a thread-local variable is none
 relocated() {
   readelf -rW "$@" >relocations || fail "readelf: $*"
-  sed -n "s/^Relocation section '\.rela*\([^']*\)'.*/\1/p" relocations |
+  awk -F "'" '/^Relocation section/ { section = $2; sub(/^\.rela*/, "", section) }
+    /^[0-9a-f]+ / && !/R_[A-Z0-9]*_TLS_LE/ { print section }' relocations |
     grep -vE '^\.(text|rodata|eh_frame|debug_|ARM\.exidx|(urf\.)?init_array)' | sort -u
 }
 
