@@ -11,9 +11,6 @@
 
 #define NOTE (&__urf_note)
 
-extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
-    __attribute__((weak)); /* musl has no versions */
-
 static void *look_in_module(const char *module, const char *name, const char *version)
 {
   void *handle = dlopen(module, RTLD_LAZY | RTLD_NOLOAD), *p = 0;

@@ -284,6 +284,10 @@ static inline void because(struct reason *why, const char *what, const char *whi
   why->which = which;
 }
 
+/* NULL under musl, which has no versions. */
+extern void *dlvsym_or_null(void *, const char *, const char *) __asm__("dlvsym")
+    __attribute__((weak));
+
 /* bind.c: whether all imports are to be had and all conditions hold, which is to be asked first; stores
  * them. */
 HIDDEN int imports_hold(const struct image *image, struct reason *why);

@@ -6,6 +6,7 @@
 #define URF_MACHINE 183            /* EM_AARCH64 */
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/arm64/include/uapi/asm/signal.h) */
+#define URF_SA_MASK_LAST 0         /* in glibc's struct sigaction (bits/sigaction.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "24"   /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_LARGEST_PAGE 65536u /* of the three that kernels have (Arm ARM, D8.2.1) */

@@ -5,6 +5,7 @@
 #define URF_MACHINE 3              /* EM_386 */
 #define URF_SIZE_T_MANGLED "j"     /* size_t is unsigned int */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/x86/include/uapi/asm/signal.h) */
+#define URF_SA_MASK_LAST 0         /* in glibc's struct sigaction (bits/sigaction.h) */
 #define URF_WORD "4"               /* bytes of a pointer */
 #define URF_GOT_RESERVED "12" /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_IPLT_APART "0"    /* relocations of static programs are in .rela.plt only */

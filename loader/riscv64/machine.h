@@ -5,6 +5,7 @@
 #define URF_MACHINE 243        /* EM_RISCV */
 #define URF_SIZE_T_MANGLED "m" /* size_t is unsigned long */
 #define URF_SA_RESTORER 0      /* there is none */
+#define URF_SA_MASK_LAST 0     /* in glibc's struct sigaction (bits/sigaction.h) */
 #define URF_WORD "8"           /* bytes of a pointer */
 #define URF_GOT_RESERVED "16"  /* bytes in front of what lazy binding writes in .got.plt (psABI) */
 #define URF_IPLT_APART "1"     /* relocations of static programs are in .rela.plt only */

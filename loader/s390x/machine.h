@@ -5,6 +5,7 @@
 #define URF_MACHINE 22             /* EM_S390 */
 #define URF_SIZE_T_MANGLED "m"     /* size_t is unsigned long */
 #define URF_SA_RESTORER 0x04000000 /* in sa_flags (kernel, arch/s390/include/uapi/asm/signal.h) */
+#define URF_SA_MASK_LAST 1         /* in glibc's struct sigaction (bits/sigaction.h) */
 #define URF_WORD "8"               /* bytes of a pointer */
 #define URF_GOT_RESERVED                                                                           \
   "0" /* bytes in front of what lazy binding writes in .got.plt: they are in .got */
