@@ -152,9 +152,19 @@ static void number_subclasses(PyTypeObject *type, int by_address)
   Py_DECREF(old);
 }
 
+/* One that no hook does without: a freeze ends with it, and so does a load. */
+static void must(const char *function, PyObject *argument)
+{
+  PyObject *result = call(function, argument);
+
+  if (!result)
+    abort();
+  Py_DECREF(result);
+}
+
 static void on_freeze(void)
 {
-  Py_XDECREF(call("settle", FIXED ? Py_True : Py_False));
+  must("settle", FIXED ? Py_True : Py_False);
   if (!FIXED)
     number_subclasses(&PyBaseObject_Type, 0);
   PyThreadState_Get()->native_thread_id = 0; /* as after a fork, it is set again */
@@ -177,7 +187,7 @@ static void on_thaw(void)
     Py_XDECREF(name);
     Py_XDECREF(bytes);
   }
-  Py_XDECREF(call("thaw", environment));
+  must("thaw", environment);
   Py_DECREF(environment);
   PyOS_AfterFork_Child(); /* other locks, another thread, another random seed */
 }

@@ -156,9 +156,9 @@ def settle(fixed):
     # Places in the heap have one order wherever it is; that of a set depends on their hashes.
     keyed = [(it, list(it.items()) if isinstance(it, dict) else sorted(it, key=id)) for it in everything
              if isinstance(it, (dict, set)) and any(map(by_address, it)) and not fixed]
-    for it, contents in keyed:
+    for it, _ in keyed:
         it.clear()
-    del everything, it, contents
+    del everything, it
     gc.enable()
     gc.collect()
 
