@@ -348,10 +348,15 @@ def change_process():
     yield text.getvalue(), 0 <= time.time() - logging._startTime < 600
 
 
+def of_debian():
+    """Whether this is Debian's library; one for musl is compiled by link.inc, and not all of it."""
+    return sys.implementation._multiarch.endswith("-gnu")
+
+
 def import_extensions():
-    """Modules of lib-dynload, images of their own that use this library."""
+    """Debian's are in lib-dynload, images of their own that use this library; else they are inside it."""
     sys.path.append("/usr/lib/python3.11/lib-dynload")
-    import asyncio, bz2, contextvars, decimal
+    import asyncio, contextvars, decimal, mmap, _json
 
     async def wait(n):
         await asyncio.sleep(0)
@@ -361,8 +366,11 @@ def import_extensions():
         return await asyncio.gather(*map(wait, range(10)))
 
     yield asyncio.run(main()), decimal.getcontext().divide(1, 7), decimal.Decimal("1e3") == 1000
-    yield bz2.decompress(bz2.compress(b"text" * 1000))[:8], contextvars.ContextVar("x", default=3).get()
-    yield __import__("_json").encode_basestring("ü\n"), __import__("mmap").mmap(-1, 10)[:2]
+    if of_debian():
+        bz2 = __import__("bz2")
+        yield bz2.decompress(bz2.compress(b"text" * 1000))[:8]
+    yield contextvars.ContextVar("x", default=3).get(), hasattr(_json, "__file__") == of_debian()
+    yield _json.encode_basestring("ü\n"), mmap.mmap(-1, 10)[:2]
 
 
 def tell(*functions):
@@ -384,11 +392,14 @@ def fresh():
 def suite():
     """CPython's own tests, those that URF_TESTS names: what became of each."""
     sys.path.append("/usr/lib/python3.11/lib-dynload")
+    if not of_debian():  # a file that the rest of the build would have written
+        import sysconfig
+        sys.modules[sysconfig._get_sysconfigdata_name()] = types.SimpleNamespace(build_time_vars={})
     lines = []
     for name in os.environ["URF_TESTS"].split():
         module = unittest.defaultTestLoader.loadTestsFromName(f"test.{name}")
         result = unittest.TextTestRunner(io.StringIO()).run(module)
         lines.append(f"{name}: {result.testsRun} run, {len(result.skipped)} skipped,"
                      f" {len(result.failures)} failed, {len(result.errors)} errors")
-        lines += [f"  {test.id()}: {text.splitlines()[-1]}" for test, text in result.failures + result.errors]
+        lines += [f"  {test.id()}: {text.strip().splitlines()[-1]}" for test, text in result.failures + result.errors]
     return "\n".join(lines)
