@@ -261,6 +261,10 @@ static inline void must_hold(const struct image *image, uintptr_t at, const char
 /* thaw.c: where the image of a frozen library is */
 HIDDEN void image_of(struct image *image);
 
+/* relocate.c: the kernel, without libc's functions, which a program may not have otherwise; its errors are -4095 to
+ * -1, syscall(2) */
+HIDDEN uintptr_t ask_kernel(long number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d,
+                            uintptr_t e);
 /* relocate.c: adds the bias to every pointer, and tells how many stretches have been copied for that: the
  * first ones of way URF_COPY; or to those of a site list, in pairs when it is one of rotated words */
 HIDDEN unsigned relocate(const struct image *image);

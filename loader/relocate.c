@@ -44,7 +44,9 @@ struct room {
   uintptr_t lo, hi, at;
 };
 
-static uintptr_t ask(long number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e)
+/* Not inlined: static programs have it in many places. */
+__attribute__((noinline)) uintptr_t ask_kernel(long number, uintptr_t a, uintptr_t b, uintptr_t c,
+                                               uintptr_t d, uintptr_t e)
 {
   return (uintptr_t)machine_syscall6(number, (long)a, (long)b, (long)c, (long)d, (long)e, 0);
 }
@@ -59,7 +61,7 @@ static int is_error(uintptr_t result)
  * there is no memory. */
 static int populate(uintptr_t lo, uintptr_t hi)
 {
-  return ask(URF_SYS_MADVISE, lo, hi - lo, POPULATE_WRITE, 0, 0) != (uintptr_t)-ENOMEM;
+  return ask_kernel(URF_SYS_MADVISE, lo, hi - lo, POPULATE_WRITE, 0, 0) != (uintptr_t)-ENOMEM;
 }
 
 static void copy_words(uintptr_t to, uintptr_t from, uintptr_t n, uintptr_t by)
@@ -96,7 +98,7 @@ static int copy_to(struct stretch *s, uintptr_t at, uintptr_t to, uintptr_t by)
       return 0;
     s->ready = next;
     if (stats_clock(CLOCK_THREAD_CPUTIME_ID) - before > SLOW && ++s->slow == SLOW_AT_MOST)
-      (void)ask(URF_SYS_MADVISE, next, s->shift + s->hi - next, MADV_NOHUGEPAGE, 0, 0);
+      (void)ask_kernel(URF_SYS_MADVISE, next, s->shift + s->hi - next, MADV_NOHUGEPAGE, 0, 0);
   }
   copy_words(s->shift + at, at, (to - at) / WORD, by);
   return 1;
@@ -139,8 +141,8 @@ static int relocate_words(const struct image *image, struct stretch *s, const ui
 static int find_room(struct room *room, uintptr_t lo, uintptr_t hi)
 {
   const uintptr_t size = hi - lo + 3 * HUGE_PAGE;
-  room->lo = ask(URF_SYS_MMAP, 0, size, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uintptr_t)-1);
+  room->lo = ask_kernel(URF_SYS_MMAP, 0, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uintptr_t)-1);
   if (is_error(room->lo))
     return 0;
   room->hi = room->lo + size;
@@ -149,7 +151,7 @@ static int find_room(struct room *room, uintptr_t lo, uintptr_t hi)
   const uintptr_t from = (room->at + EDGE - 1) & -HUGE_PAGE;
   const uintptr_t to = (end + HUGE_PAGE - EDGE) & -HUGE_PAGE;
   if (from < to)
-    (void)ask(URF_SYS_MADVISE, from, to - from, MADV_HUGEPAGE, 0, 0);
+    (void)ask_kernel(URF_SYS_MADVISE, from, to - from, MADV_HUGEPAGE, 0, 0);
   return 1;
 }
 
@@ -157,16 +159,17 @@ static int find_room(struct room *room, uintptr_t lo, uintptr_t hi)
 static int move(const struct stretch *s, const struct room *room)
 {
   const uintptr_t size = s->hi - s->lo;
-  if (!is_error(ask(URF_SYS_MREMAP, room->at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, s->lo)))
+  if (!is_error(
+          ask_kernel(URF_SYS_MREMAP, room->at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, s->lo)))
     return 1;
-  if (!is_error(ask(URF_SYS_MADVISE, s->lo, size, MADV_NORMAL, 0, 0)))
+  if (!is_error(ask_kernel(URF_SYS_MADVISE, s->lo, size, MADV_NORMAL, 0, 0)))
     return 0;
   /* the kernel had made way already */
-  if (is_error(ask(URF_SYS_MMAP, s->lo, size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uintptr_t)-1)))
+  if (is_error(ask_kernel(URF_SYS_MMAP, s->lo, size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uintptr_t)-1)))
     thaw_fail("there is no memory for", "a copy of its pages");
   copy_words(s->lo, room->at, size / WORD, 0);
-  (void)ask(URF_SYS_MUNMAP, room->at, size, 0, 0, 0);
+  (void)ask_kernel(URF_SYS_MUNMAP, room->at, size, 0, 0, 0);
   return 1;
 }
 
@@ -181,8 +184,8 @@ static int stream(const struct image *image, struct stretch s, const uintptr_t *
   s.ready = room.at;
   const int moved = relocate_words(image, &s, relr, end, by) && move(&s, &room);
   const uintptr_t from = moved ? room.at + (s.hi - s.lo) : room.at;
-  (void)ask(URF_SYS_MUNMAP, room.lo, room.at - room.lo, 0, 0, 0);
-  (void)ask(URF_SYS_MUNMAP, from, room.hi - from, 0, 0, 0);
+  (void)ask_kernel(URF_SYS_MUNMAP, room.lo, room.at - room.lo, 0, 0, 0);
+  (void)ask_kernel(URF_SYS_MUNMAP, from, room.hi - from, 0, 0, 0);
   return moved;
 }
 
@@ -217,7 +220,7 @@ static void drop_list(const struct image *image)
   const uintptr_t lo = (start + page - 1) & -page;
   const uintptr_t hi = (start + NOTE->relr_size) & -page;
   if (lo < hi)
-    (void)ask(URF_SYS_MADVISE, lo, hi - lo, MADV_DONTNEED, 0, 0);
+    (void)ask_kernel(URF_SYS_MADVISE, lo, hi - lo, MADV_DONTNEED, 0, 0);
 }
 
 static uintptr_t rotate_left(uintptr_t n, unsigned by)

@@ -35,25 +35,18 @@ BOUND void __malloc_fork_unlock_child(void);
 static struct heap heap;
 static int lock;
 
-/* The kernel, without libc's functions, which a program may not have otherwise. */
-__attribute__((noinline)) static uintptr_t ask(long number, uintptr_t a, uintptr_t b, uintptr_t c,
-                                               uintptr_t d)
-{
-  return (uintptr_t)machine_syscall6(number, (long)a, (long)b, (long)c, (long)d, -1, 0);
-}
-
 /* NULL when there is none. */
 static char *fresh(size_t size)
 {
-  const uintptr_t p =
-      ask(URF_SYS_MMAP, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  const uintptr_t p = ask_kernel(URF_SYS_MMAP, 0, size, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, (uintptr_t)-1);
   return p > -(uintptr_t)4096 ? 0 : (char *)p;
 }
 
 static void enter(void)
 {
   while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-    (void)ask(URF_SYS_SCHED_YIELD, 0, 0, 0, 0);
+    (void)ask_kernel(URF_SYS_SCHED_YIELD, 0, 0, 0, 0, 0);
 }
 
 static void leave(void)
@@ -112,7 +105,8 @@ static void *map(size_t align, size_t size)
 static void unmap(void *p)
 {
   const size_t distance = *distance_of(p);
-  (void)ask(URF_SYS_MUNMAP, (uintptr_t)p - distance, size_of(block_of(p)) + WORD + distance, 0, 0);
+  (void)ask_kernel(URF_SYS_MUNMAP, (uintptr_t)p - distance, size_of(block_of(p)) + WORD + distance,
+                   0, 0, 0);
 }
 
 static void *remap(void *p, size_t size)
@@ -121,7 +115,8 @@ static void *remap(void *p, size_t size)
   const size_t whole = page_up(size + WORD + distance);
   if (size > MAX_PAYLOAD)
     return 0;
-  const uintptr_t base = ask(URF_SYS_MREMAP, (uintptr_t)p - distance, old, whole, MREMAP_MAYMOVE);
+  const uintptr_t base =
+      ask_kernel(URF_SYS_MREMAP, (uintptr_t)p - distance, old, whole, MREMAP_MAYMOVE, 0);
   return base > -(uintptr_t)4096 ? 0 : mark((char *)base, whole, distance);
 }
 

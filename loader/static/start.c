@@ -61,26 +61,24 @@ static void protect(const struct image *image)
                            (long)p->prot, 0, 0, 0);
 }
 
-/* What init has told libc to call at exit: frozen, and told again at load. */
+/* What init has told libc to call at exit: frozen, and told again at load; behind the last one there is one without a
+ * function. */
 static struct urf_exit *exits;
-static uintptr_t n_exits;
 
 extern int __cxa_atexit(void (*fn)(void *), void *arg, void *dso) __attribute__((weak));
 
 static void save_exits(const struct urf_host *host)
 {
   const uintptr_t n = host->n_exits;
-  if (n && (exits = calloc(n, sizeof *exits))) {
+  if (n && (exits = calloc(n + 1, sizeof *exits)))
     memcpy(exits, host->exits, n * sizeof *exits);
-    n_exits = n;
-  }
 }
 
 /* What may change the region, which turf compares before. */
 static void finish(void)
 {
-  for (uintptr_t i = 0; i < n_exits; i++)
-    if (__cxa_atexit(exits[i].fn, exits[i].arg, exits[i].dso))
+  for (const struct urf_exit *x = exits; x && x->fn; x++)
+    if (__cxa_atexit(x->fn, x->arg, x->dso))
       thaw_fail("cannot register a function to be called at exit", "");
   on_thaw();
 }
