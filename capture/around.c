@@ -22,59 +22,62 @@ static bool is_set(const struct options *o, const char *variable)
   return false;
 }
 
+/* Places of words, as they are found. */
 struct place_list {
+  const struct work *w;
   struct bytes text;
   size_t n;
 };
 
-static void add_place(struct place_list *l, const struct work *w, size_t offset)
+static void add_place(void *list, size_t offset)
 {
+  struct place_list *l = list;
   if (l->n++ >= PLACES)
     return;
-  char *place = report_place(&w->lib, &w->runs[0], offset);
+  char *place = report_place(&l->w->lib, &l->w->runs[0], offset);
   put_bytes(&l->text, ", ", l->n > 1 ? 2 : 0);
   put_bytes(&l->text, place, strlen(place));
   free(place);
 }
 
-/* What is not frozen as it is, and what leads to other modules, which the kernel may have placed. */
-static void add_mask(struct mask *m, const struct plan *plan)
+/* What is not frozen as it is, and what leads to other modules, which the kernel may have placed; odd: pointers, too,
+ * that alike does not see. */
+static void add_mask(struct mask *m, const struct work *w, bool odd)
 {
-  for (size_t i = 0; i < plan->sites.n; i++)
-    if (plan->sites.at[i].kind != SITE_POINTER)
-      mask_add(m, plan->sites.at[i].offset, plan->sites.at[i].size);
+  const struct plan *plan = &w->plan;
+  for (size_t i = 0; i < plan->sites.n; i++) {
+    const struct site *s = &plan->sites.at[i];
+    if (s->kind != SITE_POINTER || (odd && (s->rotated || s->offset % w->lib.form.word)))
+      mask_add(m, s->offset, s->size);
+  }
   for (size_t i = 0; i < plan->keeps.n; i++)
     mask_add(m, plan->keeps.at[i].offset, plan->keeps.at[i].size);
   mask_sort(m);
 }
 
-/* The words that differ, but for those. */
-static void compare(struct place_list *l, const struct work *w, const struct capture *a,
-                    const struct capture *b)
+/* Whether any other word does. */
+static bool differ(const struct work *w, const struct capture *a, const struct capture *b)
 {
   unsigned char room_a[REGION_PAGE], room_b[REGION_PAGE], copy[REGION_PAGE];
-  const unsigned word = w->lib.form.word;
   struct mask mask = {0};
-  add_mask(&mask, &w->plan);
-  for (size_t at = 0; at < w->plan.size; at += REGION_PAGE) {
+  bool do_differ = false;
+  add_mask(&mask, w, false);
+  for (size_t at = 0; at < w->plan.size && !do_differ; at += REGION_PAGE) {
     const size_t n = w->plan.size - at < REGION_PAGE ? w->plan.size - at : REGION_PAGE;
     const unsigned char *in_a = region_page(&a->region, at, room_a);
-    const unsigned char *in_b = region_page(&b->region, at, room_b);
-    if (memcmp(in_a, in_b, n) == 0)
-      continue;
-    memcpy(copy, in_b, n);
+    memcpy(copy, region_page(&b->region, at, room_b), n);
     mask_page(&mask, at, n, copy, in_a);
-    for (size_t i = 0; i < n; i += word)
-      if (memcmp(in_a + i, copy + i, n - i < word ? n - i : word) != 0)
-        add_place(l, w, at + i);
+    do_differ = memcmp(in_a, copy, n) != 0;
   }
   free(mask.list.at);
+  return do_differ;
 }
 
 /* Init in one more process; with other options than the freeze's, or so many nanoseconds later. */
 struct trial {
   const struct options *o;
   int64_t later;
+  bool closer; /* the blocks of its heap are wanted */
   struct capture c;
 };
 
@@ -84,6 +87,7 @@ static struct setting setting_of(const struct work *w, const struct trial *t)
                           .align = w->runs[0].align,
                           .steady = true,
                           .layout = w->layout,
+                          .books = t->closer ? BOOK_BLOCKS : 0,
                           .varied = t->later ? THING_TIME : 0,
                           .ahead = t->later};
 }
@@ -107,31 +111,44 @@ static int observe(struct work *w, struct trial *t, bool *failed, struct error *
   return status;
 }
 
-/* Whether that changes anything, and a warning when it does. */
-static int try(struct work *w, struct trial *t, const struct capture *base, const char *what,
-               const char *now, bool *changed, struct error *e)
+/* Whether that changes anything. */
+static int try(struct work *w, struct trial *t, const struct trial *base, bool *changed,
+               struct error *e)
 {
-  struct place_list l = {0};
-  bool failed;
-  if (observe(w, t, &failed, e)) {
-    capture_free(&t->c);
-    return -1;
+  bool failed = false;
+  const int status = observe(w, t, &failed, e);
+  if (!status)
+    *changed = failed || differ(w, &base->c, &t->c);
+  capture_free(&t->c);
+  return status;
+}
+
+/* Once more, and a warning of what is not the same. */
+static int tell(struct work *w, struct trial *t, const struct trial *base, const char *what,
+                const char *now, struct error *e)
+{
+  struct place_list l = {.w = w};
+  struct mask mask = {0};
+  bool failed = false;
+  t->closer = true;
+  const int status = observe(w, t, &failed, e);
+  if (!status && !failed) {
+    add_mask(&mask, w, true);
+    alike(&base->c, &t->c, &mask, add_place, &l);
   }
-  if (!failed)
-    compare(&l, w, base, &t->c);
   put_bytes(&l.text, "", 1);
-  *changed = failed || l.n;
-  if (what && failed)
+  if (failed)
     fprintf(stderr, "turf: %s: warning: init does not succeed with every %s; it is frozen for %s\n",
             w->lib.path, what, now);
-  else if (what && l.n)
+  else if (l.n)
     fprintf(stderr,
             "turf: %s: warning: %zu word%s with the %s (%s%s); what is frozen is right for %s\n",
             w->lib.path, l.n, l.n == 1 ? " varies" : "s vary", what, (const char *)l.text.at,
             l.n > PLACES ? ", ..." : "", now);
   capture_free(&t->c);
+  free(mask.list.at);
   free(l.text.at);
-  return 0;
+  return status;
 }
 
 /* The options that are tried: another directory, another environment, and both. */
@@ -154,23 +171,25 @@ static void others_init(struct others *x, const struct options *o)
 }
 
 /* What differs may have come of processes that ran init at the same time, so that the first of them is had
- * again, too. */
-static int try_each(struct work *w, const struct others *x, struct trial *base, struct error *e)
+ * again, too; dated: NULL, or a trial with another date; around: the others as well. */
+static int try_each(struct work *w, const struct others *x, struct trial *base, struct trial *dated,
+                    bool around, struct error *e)
 {
   struct trial other = {.o = &x->other}, moved = {.o = &x->moved};
-  bool failed = false, changed;
-  if (base->c.was_ahead) {
-    capture_free(&base->c);
-    if (observe(w, base, &failed, e))
-      return -1;
-  }
-  return failed ? 0
-         : try(w, &other, &base->c, "environment",
-               "one that holds what --env names and nothing else", &changed, e) ||
-                 try(w, &moved, &base->c, "working directory", w->o->cwd ? w->o->cwd : "/",
-                     &changed, e)
-             ? -1
-             : 0;
+  bool failed = false;
+  capture_free(&base->c);
+  base->closer = true;
+  int status = observe(w, base, &failed, e);
+  if (status || failed)
+    return status;
+  if (dated)
+    status = tell(w, dated, base, "date", "that of the freeze", e);
+  if (around && !status)
+    status =
+        tell(w, &other, base, "environment", "one that holds what --env names and nothing else", e);
+  if (around && !status)
+    status = tell(w, &moved, base, "working directory", w->o->cwd ? w->o->cwd : "/", e);
+  return status;
 }
 
 /* Runs and causes differ by hours (see clock.c): what init has made of the day, the month and the year is the
@@ -183,17 +202,17 @@ static bool asks_for_time(const struct trial *base)
 static int try_all(struct work *w, const struct others *x, struct trial *base, struct trial *both,
                    struct trial *dated, struct error *e)
 {
-  bool failed, changed;
+  bool failed = false, around = false, date = false;
   if (observe(w, base, &failed, e))
     return -1;
   if (failed)
     return 0;
-  if (asks_for_time(base))
+  const bool asks = asks_for_time(base);
+  if (asks)
     observe_ahead(w, dated);
-  if (try(w, both, &base->c, NULL, NULL, &changed, e) ||
-      (asks_for_time(base) && try(w, dated, &base->c, "date", "that of the freeze", &failed, e)))
+  if (try(w, both, base, &around, e) || (asks && try(w, dated, base, &date, e)))
     return -1;
-  return changed ? try_each(w, x, base, e) : 0;
+  return around || date ? try_each(w, x, base, date ? dated : NULL, around, e) : 0;
 }
 
 void look_ahead(struct work *w)

@@ -92,6 +92,14 @@ int look_around(struct work *w, struct error *e);
 /* Starts the first of the processes for that. */
 void look_ahead(struct work *w);
 
+/* alike.c */
+
+/* Holds against each other what init has left in two processes, of which both have the books of their blocks;
+ * blocks may lie elsewhere.  Calls found with the closure and the offset of each word of a's region that is not
+ * the same, in no order; mask: sorted, bytes of a's region that do not matter. */
+void alike(const struct capture *a, const struct capture *b, const struct mask *mask,
+           void (*found)(void *closure, size_t offset), void *closure);
+
 /* freeze.c */
 
 /* Of a clock that only goes on. */

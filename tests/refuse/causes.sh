@@ -180,6 +180,28 @@ freeze around.so frozen.so --env HOME=/x --cwd /usr 2>stderr
 cat stderr
 ! grep -q 'environment' stderr || fail "a warning of what --env names"
 grep -q 'with the working directory (it+0 .*right for /usr$' stderr || fail "no warning of the directory"
+# a block that comes and goes there: those after it lie elsewhere, which is all
+chain='struct node { struct node *next; char *name; long n; };
+  static void more(struct node **list, long n) {
+    struct node *it = malloc(sizeof *it); *it = (struct node){*list, NULL, n}; *list = it; }'
+library around "$chain static struct node *list, *it; char *end" 'if (getenv("HOME")) free(strdup("it is"));
+  for (long i = 0; i < 300; i++) more(&list, i);
+  it = list->next->next, end = malloc(64), end += 64'
+freeze around.so frozen.so 2>stderr
+cat stderr
+! grep -q 'environment' stderr || fail "a warning of where the heap has its blocks"
+library around "$chain static struct node *it" 'char *home = getenv("HOME");
+  if (home) free(strdup(home));
+  for (long i = 0; i < 300; i++) more(&it, i == 200 && home ? -i : i);
+  if (home) it->next->name = strdup(home)'
+freeze around.so frozen.so 2>stderr
+cat stderr
+grep -q ' 2 words vary with the environment (allocation ' stderr || fail "what the heap holds is not warned of"
+library around "$chain static struct node *it, *other" 'char *home = getenv("HOME");
+  more(&it, 1), more(&it, 1), other = home ? it->next : it'
+freeze around.so frozen.so 2>stderr
+cat stderr
+grep -q ' with the environment (' stderr || fail "another block of two is not warned of"
 library around 'int it; static char *made' 'time_t now = time(0); it = gmtime(&now)->tm_year;
   made = malloc(20); strftime(made, 20, "%A", gmtime(&now))'
 freeze around.so frozen.so 2>stderr
