@@ -95,7 +95,7 @@ for arg; do
   last=\$arg
 done
 case " \$* " in
-*" -shared "* | *" -c "*) $command$objects "\$@" || exit ;;
+*" -shared "* | *" -c "*) exec $command$objects "\$@" ;;
 *) $command "\$@"$programs || exit ;;
 esac
 case "\$*" in *urf.ld*) exit 0 ;; esac
