@@ -142,8 +142,9 @@ static bool is_at(struct context *x, size_t d, const uint64_t *place, uint64_t s
   return true;
 }
 
-/* What each C library has for a thread from pthread_self() on, musl its errno: a static program has but one. */
-enum { THREAD_SIZE = 128 };
+/* What each C library has for a thread from pthread_self() on, at least, musl its errno and the list that a mutex which
+ * was locked once still points to: a static program has but one such library. */
+enum { THREAD_SIZE = 160 };
 
 /* pthread_self() and thread-local variables of the thread that ran init: become those of the one that
  * loads the library. */

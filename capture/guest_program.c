@@ -495,7 +495,7 @@ uintptr_t guest_thread(void)
 const void *guest_tls(size_t *size)
 {
   const char *tls = guest.handshake->tls;
-  *size = tls ? (size_t)(thread_variables() + guest.tls->p_memsz - tls) : 0;
+  *size = tls && guest.tls ? (size_t)(thread_variables() + guest.tls->p_memsz - tls) : 0;
   return tls;
 }
 
