@@ -21,6 +21,9 @@ uintptr_t guest_bias(void);
 uintptr_t guest_thread(void);
 /* Its thread-local variables in this thread, and how many bytes from there on are; NULL for none that are frozen. */
 const void *guest_tls(size_t *size);
+/* Of a library's process: those of a module by its number, from what dl_iterate_phdr(3) says of them, which in musl
+ * (1.2.3) is URF_DTV_OFFSET too much; NULL where they are not there yet. */
+const void *guest_module_tls(size_t module, const void *said);
 /* An init function of its own, by name; or by @ADDRESS, in hex.  NULL for none. */
 void *guest_function(const char *name);
 /* What a symbol means to it; version may be "-" for any.  NULL for nothing. */

@@ -73,19 +73,26 @@ static int see_tls(struct dl_phdr_info *info, size_t size, void *arg)
   return 1;
 }
 
+static const void *ask_for_tls(size_t module)
+{
+  unsigned long index[2] = {module, 0ul - URF_DTV_OFFSET};
+  void *get = dlsym(RTLD_DEFAULT, URF_TLS_GET);
+  return get ? machine_tls_get(get, index) : NULL;
+}
+
+const void *guest_module_tls(size_t module, const void *said)
+{
+  return said && URF_DTV_OFFSET ? ask_for_tls(module) : said;
+}
+
 /* The dynamic linker may say so only when asked for a variable. */
 const void *guest_tls(size_t *size)
 {
   struct tls tls = {map, NULL, 0, 0};
-  unsigned long index[2];
   dl_iterate_phdr(see_tls, &tls);
   *size = tls.size;
-  void *get = dlsym(RTLD_DEFAULT, URF_TLS_GET);
-  if (tls.block || !tls.module || !get)
-    return tls.block;
-  index[0] = tls.module;
-  index[1] = 0ul - URF_DTV_OFFSET;
-  return machine_tls_get(get, index);
+  const void *block = guest_module_tls(tls.module, tls.block);
+  return block || !tls.module ? block : ask_for_tls(tls.module);
 }
 
 /* Found in the process, or at least by the library. */

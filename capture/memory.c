@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "host_machine.h"
 #include "memory.h"
 
@@ -105,13 +106,14 @@ static void add_tls(const struct dl_phdr_info *info, const ElfW(Phdr) * ph)
 {
   if (!ph->p_memsz || n_areas == AREAS)
     return;
-  areas[n_areas++] = (struct area){.path = info->dlpi_name,
-                                   .bias = info->dlpi_addr,
-                                   .now = info->dlpi_tls_data,
-                                   .start = (const char *)info->dlpi_addr + ph->p_vaddr,
-                                   .size = ph->p_memsz,
-                                   .initial = ph->p_filesz,
-                                   .tls = 1};
+  areas[n_areas++] =
+      (struct area){.path = info->dlpi_name,
+                    .bias = info->dlpi_addr,
+                    .now = guest_module_tls(info->dlpi_tls_modid, info->dlpi_tls_data),
+                    .start = (const char *)info->dlpi_addr + ph->p_vaddr,
+                    .size = ph->p_memsz,
+                    .initial = ph->p_filesz,
+                    .tls = 1};
 }
 
 static int add_module(struct dl_phdr_info *info, size_t size, void *unused)
@@ -432,7 +434,7 @@ static int see_again(struct dl_phdr_info *info, size_t size, void *area)
   if (info->dlpi_addr != a->bias || info->dlpi_name != a->path)
     return 0;
   if (a->tls)
-    a->now = info->dlpi_tls_data;
+    a->now = guest_module_tls(info->dlpi_tls_modid, info->dlpi_tls_data);
   return 1;
 }
 

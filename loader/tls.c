@@ -36,6 +36,8 @@ static int see(struct dl_phdr_info *info, size_t size, void *arg)
   return own;
 }
 
+/* What musl says (1.2.3, dl_iterate_phdr) is URF_DTV_OFFSET too much: asked for the address of such a variable it says
+ * the right one. */
 void *tls_block(void)
 {
   struct block b = {0};
@@ -44,7 +46,7 @@ void *tls_block(void)
   (void)dl_iterate_phdr(see, &b);
   index[0] = b.module;
   index[1] = 0ul - URF_DTV_OFFSET;
-  if (!b.at && b.module && host_find(&slot, URF_TLS_GET))
+  if ((!b.at || URF_DTV_OFFSET) && b.module && host_find(&slot, URF_TLS_GET))
     b.at = machine_tls_get(slot, index);
   return b.at;
 }
