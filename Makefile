@@ -92,13 +92,15 @@ $(B)/capture/%.o: capture/%.c $(wildcard capture/*.h capture/$(MACHINE)/*.h) loa
 # of libgcc is in as well, which stands in front of it on command lines.  i386's thunks are each file's, of which the
 # linker takes one.
 GLOBAL = urf_start __urf_malloc urf_frozen urf_initialised urf_stats __urf_note __urf_state __urf_got_reserved __urf_got_first __urf_iplt_apart
+# The unwind tables of arm name these, which the unwinder knows by number; C programs need not have them.
+WEAK = __aeabi_unwind_cpp_pr0 __aeabi_unwind_cpp_pr1
 # OBJECT FILE MACHINE: of all there is to make it of
 define OBJECT
 	@mkdir -p $(@D)
 	$(CC_$(2)) -r -nostdlib $(filter-out $(MEMBERS),$^) -lgcc -o $(1)
 	$(if $(BETWEEN),$(OBJCOPY_$(2)) $(BETWEEN) $(1))
 	{ printf '%s\n' $(GLOBAL); $(NM_$(2)) $(1) | awk '$$2 ~ /[WV]/ || $$3 ~ /get_pc_thunk/ { print $$3 }'; } >$(1).global
-	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(1)
+	$(OBJCOPY_$(2)) --keep-global-symbols=$(1).global $(WEAK:%=--weaken-symbol=%) $(1)
 endef
 # ARCHIVE DIRECTORY MACHINE
 define ARCHIVE
