@@ -23,10 +23,6 @@
 #include "host_machine.h"
 #include "memory.h"
 
-#ifndef CODE_OF
-#define CODE_OF(function) ((uintptr_t)(function))
-#endif
-
 enum { PAGE = 4096, UNIT = 4, GAP = 4 * UNIT };
 
 const int guest_is_program = 1;

@@ -44,6 +44,8 @@ static inline void read_float(uint32_t control[2])
                    :                                                                               \
                    : "r"(stack), "r"((uintptr_t)(entry))                                           \
                    : "x0", "x30", "memory")
+/* Where its instructions are. */
+#define CODE_OF(function) ((uintptr_t)(function))
 /* ldr x16 from behind, br x16 (Arm ARM, C6.2) */
 #define JUMP_SIZE 16
 #define JUMP_MAKE(code, from, target)                                                              \

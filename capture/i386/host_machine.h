@@ -54,6 +54,8 @@ static inline uintptr_t segment_base(uintptr_t segment)
                    :                                                                               \
                    : "a"(stack), "c"((uintptr_t)(entry))                                           \
                    : "edx", "memory")
+/* Where its instructions are. */
+#define CODE_OF(function) ((uintptr_t)(function))
 /* mov to eax, jump there */
 #define JUMP_SIZE 7
 #define JUMP_MAKE(code, from, target)                                                              \

@@ -32,6 +32,8 @@ static inline void read_float(uint32_t control[2])
                    :                                                                               \
                    : "r"(stack), "r"((uintptr_t)(entry))                                           \
                    : "a0", "ra", "memory")
+/* Where its instructions are. */
+#define CODE_OF(function) ((uintptr_t)(function))
 /* auipc t1, 0; ld t1, 12(t1); jr t1 (RISC-V ISA, RV64I); the address */
 #define JUMP_SIZE 20
 #define JUMP_MAKE(code, from, target)                                                              \

@@ -39,6 +39,8 @@ static inline void read_float(uint32_t control[2])
                    :                                                                               \
                    : "d"(stack), "a"((uintptr_t)(entry))                                           \
                    : "r14", "memory")
+/* Where its instructions are. */
+#define CODE_OF(function) ((uintptr_t)(function))
 /* iihf and iilf to r1, br (z/Architecture Principles of Operation, 7): glibc's function, whose place it takes, has 16
  * bytes up to the next one */
 #define JUMP_SIZE 14

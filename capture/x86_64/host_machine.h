@@ -54,6 +54,8 @@ static inline void read_float(uint32_t control[2])
                    :                                                                               \
                    :                                                                               \
                    : "rbx", "r12", "r13", "r14", "r15", "cc")
+/* Where its instructions are. */
+#define CODE_OF(function) ((uintptr_t)(function))
 /* mov to rax, jump there */
 #define JUMP_SIZE 12
 #define JUMP_MAKE(code, from, target)                                                              \
