@@ -64,7 +64,7 @@ three own
 build_plain other.so other.c
 follows other.so own
 # without a symbol table nothing tells whether it has another name as well
-${TRIPLE:+$TRIPLE-}strip own-b.so -o bare-b.so
+build_lib bare-b.so own.c -- -O1 -fno-builtin -Wl,-s
 freeze bare-b.so bare-c.so -q --fallback fail
 freeze bare-b.so bare-d.so -q
 cp own-a.so bare-a.so
