@@ -46,7 +46,7 @@ $(foreach m,$(OTHERS),$(if $(or $(call has_musl,$m),$(wildcard $(MUSL)/$m/lib/li
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified or inlined calls, unwind tables for the exceptions that pass operator new.
 loader_flags = $(STD) -O2 -fPIC -fno-builtin -fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE \
-	-D__NO_INLINE__ -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
+	-D__NO_INLINE__ -DURF_COPIES=1 -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
 # What marks code as fit for IBT and shadow stacks, BTI and PAC: without it the library would lose the mark.
 # And code of riscv64 that lld 14 can link, too.
 SOME_KNOW = -mno-relax -fno-tree-loop-distribute-patterns -fcf-protection=full -mbranch-protection=standard -mno-outline-atomics
@@ -54,9 +54,9 @@ $(foreach m,$(MACHINES),$(eval KNOWN_$m := $(call known,$(CC_$m),$(SOME_KNOW))))
 TURF_FLAGS = $(STD) -D_GNU_SOURCE -DTURF_VERSION='"$(VERSION)"' -Iloader -Icapture -Icapture/$(MACHINE)
 TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
-# Static programs have another loader, of less code, with parts of it.
+# Static programs have another loader, of less code, with parts of it; program_flags MACHINE [COPIES]
 program_flags = $(subst -O2 -fPIC,$(or $(call known,$(CC_$(1)),-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(1)))) \
-	-fno-asynchronous-unwind-tables -Iloader/static
+	-fno-asynchronous-unwind-tables $(if $(2),,-UURF_COPIES -DURF_COPIES=0) -Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 PROGRAM = static/start static/state static/heap static/fail relocate cpu
 # The host is a program of its own.
@@ -111,8 +111,8 @@ endef
 
 # What few programs ask for are members of their own, and what they have from each other has names that
 # nobody else has.
-MEMBER = stats map pages auxv fallback tls
-SHARED_NAMES = thaw_fail damaged relocate_list fell_back program_heap program_allocate kernel_says
+MEMBER = stats map pages auxv fallback tls copy
+SHARED_NAMES = thaw_fail damaged relocate_list stats_clock fell_back program_heap program_allocate kernel_says
 
 # Nothing else of the host may take the place of a library's symbol, and it brings its own unwinder, whose tables
 # musl-gcc would leave out.
@@ -156,6 +156,11 @@ $(B)/program/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/*/*.h) Makefile
 
 $(B)/program/$(1)/static/fallback.o: $(B)/program/$(1)/fallback.o $(B)/program/$(1)/static/fell_back.o
 	$$(CC_$(1)) -r -nostdlib $$^ -o $$@
+
+$(B)/program/$(1)/static/copy.o: loader/relocate.c $$(wildcard loader/*.h loader/*/*.h) Makefile
+	@mkdir -p $$(@D)
+	$$(CC_$(1)) $$(call program_flags,$(1),copies) -c $$< -o $$@
+	$$(OBJCOPY_$(1)) --redefine-sym relocate=urf_copy --keep-global-symbol=urf_copy $$@
 
 $(B)/lib/$(call place_of,$(1))liburf.a: MEMBERS = $$(MEMBER:%=$(B)/program/$(1)/static/%.o)
 $(B)/lib/$(call place_of,$(1))liburf.a: BETWEEN = $$(foreach name,$$(SHARED_NAMES),--redefine-sym $$(name)=__urf_$$(name))

@@ -6,7 +6,10 @@
  * The additions cost next to nothing; what costs is the faults on private pages of a file.  So the freezer
  * has cut the pointers into stretches, and says how each is dealt with (capture/stretches.c has the rule).
  * A dense one is copied to fresh memory, in huge pages where there are any, relocated on the way, and that
- * memory is moved to where the stretch was.  Whatever the kernel does not grant is done without. */
+ * memory is moved to where the stretch was.  Whatever the kernel does not grant is done without.
+ *
+ * URF_COPIES is 0 for static programs, which have to be small: dense stretches are relocated where they are then.
+ * Those that ask for urf_copy have this file once more, with 1. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -116,7 +119,7 @@ static int relocate_words(const struct image *image, struct stretch *s, const ui
       const uintptr_t where = *relr + image->bias;
       if (where < at || where > s->hi - WORD)
         damaged("relr");
-      if (s->shift && !copy_to(s, at, where, 0))
+      if (URF_COPIES && s->shift && !copy_to(s, at, where, 0))
         return 0;
       at = where;
     } else {
@@ -126,14 +129,14 @@ static int relocate_words(const struct image *image, struct stretch *s, const ui
       if (left < n && bits >> (n = left))
         damaged("relr");
     }
-    const int all = s->shift && bits + 1 == (uintptr_t)1 << n;
-    if (s->shift && !copy_to(s, at, at + n * WORD, all ? by : 0))
+    const int all = URF_COPIES && s->shift && bits + 1 == (uintptr_t)1 << n;
+    if (URF_COPIES && s->shift && !copy_to(s, at, at + n * WORD, all ? by : 0))
       return 0;
     if (!all)
       add_to_words((uintptr_t *)(at + s->shift), bits, by);
     at += n * WORD;
   }
-  return !s->shift || copy_to(s, at, s->hi, 0);
+  return !URF_COPIES || !s->shift || copy_to(s, at, s->hi, 0);
 }
 
 /* Huge pages keep together when they are moved by a multiple of their size.  The room goes beyond both ends,
@@ -201,7 +204,8 @@ static unsigned relocate_stretches(const struct image *image)
     struct stretch s = {(uintptr_t)part->address + image->bias, 0, 0, 0, 0};
     const uintptr_t *end = relr + part->relr_size / WORD;
     s.hi = s.lo + (uintptr_t)part->size;
-    if (part->way == URF_COPY && may_copy && (may_copy = stream(image, s, relr, end, by))) {
+    if (URF_COPIES && part->way == URF_COPY && may_copy &&
+        (may_copy = stream(image, s, relr, end, by))) {
       copied++;
     } else {
       if (part->way != URF_TOUCH && !populate(s.lo, s.hi))

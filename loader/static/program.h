@@ -31,4 +31,7 @@ HIDDEN void program_heap_seal(struct urf_host *host);
  * them in the frozen program, and binds the words that point to them. */
 HIDDEN void urf_tls(const struct image *image);
 
+/* ../relocate.c once more, which a program has when it asks for it: relocate by way of copies in huge pages. */
+HIDDEN unsigned urf_copy(const struct image *image);
+
 #endif

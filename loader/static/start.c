@@ -86,6 +86,7 @@ static void finish(void)
 /* Members of their own in the archive, which a program has when it asks for them. */
 extern __typeof__(urf_fallback) urf_fallback __attribute__((weak));
 extern __typeof__(urf_tls) urf_tls __attribute__((weak));
+extern __typeof__(urf_copy) urf_copy __attribute__((weak));
 
 static void thaw(uintptr_t bias, const struct arguments *a)
 {
@@ -97,7 +98,7 @@ static void thaw(uintptr_t bias, const struct arguments *a)
   check(&image);
   struct reason why = {0, ""};
   look_for_reason(&image, &why);
-  (void)relocate(&image);
+  (void)(urf_copy ? urf_copy : relocate)(&image);
   if (why.what) {
     if (!NOTE->fallback) /* nor is there without urf_fallback */
       thaw_fail(why.what, why.which);
