@@ -1,5 +1,6 @@
 // Data and blocks aligned beyond a page, to values that matter to the library.
 // not: i386 addresses of that alignment are few, and chosen with few bits
+// not: mold-armhf mold 1.10 takes file offsets for that alignment that the dynamic linker refuses, without turf as well
 #include "feature.h"
 
 static struct {
