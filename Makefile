@@ -157,10 +157,14 @@ $(B)/program/$(1)/%.o: loader/%.c $$(wildcard loader/*.h loader/*/*.h) Makefile
 $(B)/program/$(1)/static/fallback.o: $(B)/program/$(1)/fallback.o $(B)/program/$(1)/static/fell_back.o
 	$$(CC_$(1)) -r -nostdlib $$^ -o $$@
 
-$(B)/program/$(1)/static/copy.o: loader/relocate.c $$(wildcard loader/*.h loader/*/*.h) Makefile
+$(B)/program/$(1)/static/relocate.o: loader/relocate.c $$(wildcard loader/*.h loader/*/*.h) Makefile
 	@mkdir -p $$(@D)
 	$$(CC_$(1)) $$(call program_flags,$(1),copies) -c $$< -o $$@
-	$$(OBJCOPY_$(1)) --redefine-sym relocate=urf_copy --keep-global-symbol=urf_copy $$@
+
+$(B)/program/$(1)/static/copy.o: BETWEEN = --redefine-sym relocate=urf_copy
+$(B)/program/$(1)/static/copy.o: GLOBAL = urf_copy
+$(B)/program/$(1)/static/copy.o: $(B)/program/$(1)/static/relocate.o
+	$$(call OBJECT,$$@,$(1))
 
 $(B)/lib/$(call place_of,$(1))liburf.a: MEMBERS = $$(MEMBER:%=$(B)/program/$(1)/static/%.o)
 $(B)/lib/$(call place_of,$(1))liburf.a: BETWEEN = $$(foreach name,$$(SHARED_NAMES),--redefine-sym $$(name)=__urf_$$(name))
