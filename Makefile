@@ -46,7 +46,7 @@ $(foreach m,$(OTHERS),$(if $(or $(call has_musl,$m),$(wildcard $(MUSL)/$m/lib/li
 # The loader serves both libcs and every compiler's conventions: no builtin malloc, no canary, no
 # fortified or inlined calls, unwind tables for the exceptions that pass operator new.
 loader_flags = $(STD) -O2 -fPIC -fno-builtin -fvisibility=hidden -fno-stack-protector -U_FORTIFY_SOURCE \
-	-D__NO_INLINE__ -DURF_COPIES=1 -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
+	-D__NO_INLINE__ -fexceptions -ffunction-sections $(KNOWN_$(1)) -Iloader -Iloader/$(1)
 # What marks code as fit for IBT and shadow stacks, BTI and PAC: without it the library would lose the mark.
 # And code of riscv64 that lld 14 can link, too.
 SOME_KNOW = -mno-relax -fno-tree-loop-distribute-patterns -fcf-protection=full -mbranch-protection=standard -mno-outline-atomics
@@ -56,7 +56,7 @@ TURF_LIBS = -ldw -lelf -ljansson -lxxhash -lcapstone
 
 # Static programs have another loader, of less code, with parts of it; program_flags MACHINE [COPIES]
 program_flags = $(subst -O2 -fPIC,$(or $(call known,$(CC_$(1)),-Oz),-Os) -fPIE,$(filter-out -fexceptions,$(call loader_flags,$(1)))) \
-	-fno-asynchronous-unwind-tables $(if $(2),,-UURF_COPIES -DURF_COPIES=0) -Iloader/static
+	-fno-asynchronous-unwind-tables $(if $(2),,-DURF_COPIES=0) -Iloader/static
 LOADER = thaw check relocate cpu bind fallback stats fail state host heap alloc map files replay tls keys signals libc cxx
 PROGRAM = static/start static/state static/heap static/fail relocate cpu
 # The host is a program of its own.

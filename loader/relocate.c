@@ -19,6 +19,9 @@
 #include "loader.h"
 #include "machine.h"
 
+#ifndef URF_COPIES
+#define URF_COPIES 1
+#endif
 #define NOTE (&__urf_note)
 #define WORD sizeof(uintptr_t)
 
