@@ -50,6 +50,11 @@ struct room {
   uintptr_t lo, hi, at;
 };
 
+static int is_copied(const struct stretch *s)
+{
+  return URF_COPIES && s->shift;
+}
+
 /* Not inlined: static programs have it in many places. */
 __attribute__((noinline)) uintptr_t ask_kernel(long number, uintptr_t a, uintptr_t b, uintptr_t c,
                                                uintptr_t d, uintptr_t e)
@@ -122,7 +127,7 @@ static int relocate_words(const struct image *image, struct stretch *s, const ui
       const uintptr_t where = *relr + image->bias;
       if (where < at || where > s->hi - WORD)
         damaged("relr");
-      if (URF_COPIES && s->shift && !copy_to(s, at, where, 0))
+      if (is_copied(s) && !copy_to(s, at, where, 0))
         return 0;
       at = where;
     } else {
@@ -132,14 +137,14 @@ static int relocate_words(const struct image *image, struct stretch *s, const ui
       if (left < n && bits >> (n = left))
         damaged("relr");
     }
-    const int all = URF_COPIES && s->shift && bits + 1 == (uintptr_t)1 << n;
-    if (URF_COPIES && s->shift && !copy_to(s, at, at + n * WORD, all ? by : 0))
+    const int all = is_copied(s) && bits + 1 == (uintptr_t)1 << n;
+    if (is_copied(s) && !copy_to(s, at, at + n * WORD, all ? by : 0))
       return 0;
     if (!all)
       add_to_words((uintptr_t *)(at + s->shift), bits, by);
     at += n * WORD;
   }
-  return !URF_COPIES || !s->shift || copy_to(s, at, s->hi, 0);
+  return !is_copied(s) || copy_to(s, at, s->hi, 0);
 }
 
 /* Huge pages keep together when they are moved by a multiple of their size.  The room goes beyond both ends,
